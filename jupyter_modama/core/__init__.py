@@ -1,0 +1,1 @@
+"""What projects, sessions, seals and entries are, and what may be done with them: standard library only, no disk, no web."""

@@ -1,0 +1,573 @@
+"""The nouns of the project, as frozen dataclasses of plain values: what operations answer with.
+
+Times are aware UTC. Sizes are bytes. A path is below the root of the tree, `/`-separated, without a leading `/`; where it holds bytes
+that are no UTF-8, `path` is escaped for reading and `path_b64` holds the bytes (base64, URL-safe), which every operation accepts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+
+class Role(IntEnum):
+    """What a person is to a project; each includes what stands before it."""
+
+    ANYONE = 0
+    SIGNED_IN = 1
+    READER = 2
+    MEMBER = 3
+    OWNER = 4
+    ADMINISTRATOR = 5
+
+
+class PersonKind(StrEnum):
+    INTERNAL = "internal"
+    EXTERNAL = "external"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with a uid; a number that nobody knows any more is shown as that number."""
+
+    uid: int
+    login: str
+    display: str = ""
+    kind: PersonKind = PersonKind.INTERNAL
+
+
+class Via(StrEnum):
+    LAB = "lab"
+    NOTEBOOK = "notebook"
+    CLI = "cli"
+    PAGES = "pages"
+    NEXTCLOUD = "nextcloud"
+    INSTRUMENT = "instrument"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks now, from where, how that is known, and on whose behalf."""
+
+    person: Person
+    via: Via = Via.CLI
+    known_by: str = "local-uid"
+    on_behalf_of: str = ""
+
+
+# Projects and sessions -----------------------------------------------------------------------------------------------
+
+
+class Visibility(StrEnum):
+    PRIVATE = "private"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    person: Person
+    role: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """People with shared data. `size_bytes` and `files` are as counted at `counted_at`, None before that."""
+
+    path: str
+    name: str
+    area: str
+    title: str = ""
+    description: str = ""
+    uuid: str = ""
+    owners: tuple[Person, ...] = ()
+    members: tuple[Member, ...] = ()
+    visibility: Visibility = Visibility.PRIVATE
+    created: datetime | None = None
+    modified: datetime | None = None
+    size_bytes: int | None = None
+    files: int | None = None
+    counted_at: datetime | None = None
+    sessions: int | None = None
+    unsealed: int | None = None
+    role: str = "reader"
+    adopted: bool = False
+    fields: dict[str, str] = field(default_factory=dict)
+    path_b64: str = ""
+    warning: str = ""
+
+
+class SessionState(StrEnum):
+    """Where a session stands, derivable from the disk alone (and the session's lock)."""
+
+    WRITABLE = "writable"
+    SEALING = "sealing"
+    INTERRUPTED = "interrupted"
+    PARTIAL = "partial"
+    SEALED = "sealed"
+    SEALED_BARE = "sealed-bare"
+    SEAL_LOST = "seal-lost"
+
+
+class Protection(StrEnum):
+    """By which means `raw` is protected: the immutable flag, or write permission taken away (its owner can give it back)."""
+
+    NONE = "none"
+    READ_ONLY = "read-only"
+    IMMUTABLE = "immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Who sealed, when, what; until when the sealer can undo it."""
+
+    by: Person
+    at: datetime
+    files: int
+    bytes: int
+    note: str = ""
+    undo_until: datetime | None = None
+    writers: str = "none"
+    manifest_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormatCount:
+    format: str
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What lies in `raw`: arrival is by the server's clock (birth and change time), never by the microscope's."""
+
+    files: int
+    bytes: int
+    folders: int
+    first_file: str = ""
+    first_arrival: datetime | None = None
+    last_file: str = ""
+    last_arrival: datetime | None = None
+    duration_s: float = 0.0
+    formats: tuple[FormatCount, ...] = ()
+    complete: bool = True
+    counted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    project: str
+    name: str
+    path: str
+    raw: str
+    derived: str
+    uuid: str = ""
+    title: str = ""
+    description: str = ""
+    created: datetime | None = None
+    modified: datetime | None = None
+    state: SessionState = SessionState.WRITABLE
+    protection: Protection = Protection.NONE
+    seal: Seal | None = None
+    size_bytes: int | None = None
+    files: int | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+    summary: Summary | None = None
+    notes: str = ""
+    role: str = "reader"
+    actions: tuple[str, ...] = ()
+    path_b64: str = ""
+    warning: str = ""
+
+
+# Entries -------------------------------------------------------------------------------------------------------------
+
+
+class EntryKind(StrEnum):
+    FILE = "file"
+    FOLDER = "folder"
+    LINK = "link"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file or folder as listed. `mode` is as `ls` writes it; `tools` names what can open it."""
+
+    path: str
+    name: str
+    kind: EntryKind
+    size_bytes: int | None = None
+    modified: datetime | None = None
+    owner: str = ""
+    mode: str = ""
+    writable: bool = False
+    sealed: bool = False
+    tools: tuple[str, ...] = ()
+    target: str = ""
+    path_b64: str = ""
+    role_in_tree: str = ""  # area | project | session | raw | derived | "" : what the layout makes of this folder
+    problem: str = ""  # why the entry cannot be looked at, where that is so
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPage:
+    """One page of a folder, of the snapshot of names that `cursor` stands for; `start` is the index of the first item in it."""
+
+    path: str
+    items: tuple[Entry, ...]
+    total: int
+    start: int = 0
+    cursor: str = ""
+    changed: bool = False
+    writable: bool = False
+    sealed: bool = False
+    reason: str = ""
+    path_b64: str = ""
+    project: str = ""
+    session: str = ""
+    sort: str = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDetails:
+    """One entry with everything about it that does not need its content."""
+
+    entry: Entry
+    created: datetime | None = None
+    changed: datetime | None = None
+    owner: Person | None = None
+    group: str = ""
+    links: int = 1
+    entries: int | None = None
+    project: str = ""
+    session: str = ""
+    session_state: SessionState | None = None
+    in_raw: bool = False
+    sha256: str = ""  # from the manifest of a sealed session
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason why something can or cannot be written: a code for programs, a sentence for people, the next step."""
+
+    code: str
+    sentence: str
+    next_step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    path: str
+    writable: bool
+    sentence: str
+    reasons: tuple[Reason, ...] = ()
+
+
+class LinkKind(StrEnum):
+    URL = "url"
+    COMMAND = "command"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One address of a path: something to open (`url`), to run (`command`) or to paste (`text`)."""
+
+    tool: str
+    label: str
+    kind: LinkKind
+    value: str
+    icon: str = ""
+    group: str = ""  # open | transfer | mount | copy
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    path: str
+    items: tuple[Link, ...]
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataField:
+    group: str
+    name: str
+    value: str
+    unit: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    name: str
+    size: int
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str = ""
+    navigate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    index: int
+    title: str
+    kind: str
+    shape: tuple[int, ...]
+    dtype: str
+    axes: tuple[Axis, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EntryMetadata:
+    """What the instrument wrote into a file, as far as it can be read; unreadable is a normal answer, with the reason in `why`."""
+
+    path: str
+    format: str
+    readable: bool
+    why: str = ""
+    signals: tuple[Signal, ...] = ()
+    fields: tuple[MetadataField, ...] = ()
+
+
+# Sealing and verifying -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A program that holds a file open for writing, as far as the kernel lets us know."""
+
+    path: str
+    program: str = ""
+    pid: int = 0
+    login: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SealSurvey:
+    """What a seal would do, found without changing anything: the facts of the dialog."""
+
+    project: str
+    session: str
+    state: SessionState
+    protection: Protection  # the strongest that can be set here and now
+    files: int
+    bytes: int
+    folders: int
+    links: int
+    writers: tuple[Writer, ...] = ()
+    writer_count: int = 0
+    writers_checked: str = "checked"  # checked | not-checkable | partly
+    junk: tuple[str, ...] = ()
+    junk_count: int = 0
+    junk_bytes: int = 0
+    empty_files: int = 0
+    hard_links: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    undo_minutes: int = 15
+    can_undo: str = ""
+    can_unseal: str = ""
+    adoptable: bool = True
+    problem: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What a verification found; a mismatch is raised as ManifestMismatch with the same facts."""
+
+    project: str
+    session: str
+    folder: str
+    files: int
+    bytes: int
+    protection: Protection
+    sealed_at: datetime | None = None
+    verified_at: datetime | None = None
+    manifest_sha256: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+# Jobs and events -----------------------------------------------------------------------------------------------------
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def ended(self) -> bool:
+        return self in {JobState.DONE, JobState.FAILED, JobState.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long operation is; `total` is 0 while it is not known."""
+
+    phase: str
+    done: int = 0
+    total: int = 0
+    unit: str = "files"
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A long operation, running or ended; `result` and `problem` are the JSON forms of its answer or error."""
+
+    id: str
+    op: str
+    wanted: dict[str, Any]
+    actor: str
+    state: JobState
+    project: str = ""
+    session: str = ""
+    phase: str = ""
+    done: int = 0
+    total: int = 0
+    unit: str = "files"
+    message: str = ""
+    result: dict[str, Any] | None = None
+    problem: dict[str, Any] | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    changed: datetime | None = None
+    cancellable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    id: int
+    type: str  # job | seal | arrival | members
+    project: str
+    path: str
+    at: datetime
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+# Pages of things -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPage:
+    items: tuple[Project, ...]
+    total: int
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPage:
+    items: tuple[Session, ...]
+    total: int
+    cursor: str = ""
+    proposed_name: str = ""  # what a new session would be called if nobody chose a name
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    items: tuple[Job, ...]
+
+
+class Severity(StrEnum):
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: what was found, and what to do about it."""
+
+    check: str
+    severity: Severity
+    found: str
+    next_step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorReport:
+    findings: tuple[Finding, ...]
+    worst: Severity = Severity.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was removed or moved, by its former path."""
+
+    path: str
+
+
+# The site ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of an area's folders: who owns it, with which mode (text may hold {fields} of the layout)."""
+
+    owner: str = ""
+    group: str = ""
+    mode: str = "2770"
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A top-level folder with a layout."""
+
+    name: str
+    layout: str = "{project}/{session}/raw"
+    create: str = "everyone"
+    delete: str = "folder-owner"
+    write: str = "members"
+    derived: str = "analysis"
+    session_name: str = "{date:%Y-%m-%d}-"
+    members: str = "acl"
+    levels: tuple[Level, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SealRules:
+    undo_minutes: int = 15
+    confirm: str = "dialog"
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A row of the table of tools: a URL or command template and what it can open (extensions, `file`, `folder`, `any`)."""
+
+    name: str
+    opens: tuple[str, ...] = ("any",)
+    url: str = ""
+    command: str = ""
+    text: str = ""
+    icon: str = ""
+    group: str = "open"
+    note: str = ""
+    needs: tuple[str, ...] = ()  # services without which the row does not show
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The site file, or what stands in for it when there is only a root."""
+
+    root: str  # the disk path of the tree's root
+    name: str = "modama"
+    account: str = ""
+    administrators: str = ""
+    minimum_uid: int = 1000
+    areas: tuple[Area, ...] = ()
+    any_area: bool = True  # every top-level folder is an area (MODAMA_ROOT alone)
+    seal: SealRules = SealRules()
+    services: dict[str, Any] = field(default_factory=dict)
+    tools: tuple[Tool, ...] = ()
+    delegates: dict[str, Any] = field(default_factory=dict)
+    managed_by: str = ""  # the service's address where `<root>/.modama/site.json` says so

@@ -1,0 +1,189 @@
+"""Everything that can be done, as one table, and the only way to do it.
+
+Routes, command line, `openapi.json`, TypeScript types and the reference page are made from `OPERATIONS`; role check and audit happen
+in `perform`, so that no edge can forget them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, get_type_hints
+
+from jupyter_modama.core import doctor, entries, explain, folders, jobs, links, projects, sealing, sessions
+from jupyter_modama.core.errors import ManagedTree, ModamaError, NotAllowed, NotFound, printable
+from jupyter_modama.core.model import Actor, Progress, Role
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.ports import Store
+from jupyter_modama.core.roles import role_at
+
+
+class Kind(StrEnum):
+    READ = "read"
+    CHANGE = "change"
+    LONG = "long"
+
+
+class Scope(StrEnum):
+    """What the role is looked up for."""
+
+    SITE = "site"
+    PROJECT = "project"
+    SESSION = "session"
+    PATH = "path"
+
+
+class Where(StrEnum):
+    """Where the operation runs: where the person's uid is, or in the service."""
+
+    TREE = "tree"
+    SITE = "site"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row: `function(store, actor, wanted)`; a LONG one is a generator of Progress whose `check` raises at once."""
+
+    name: str
+    function: Callable[..., Any]
+    least: Role
+    kind: Kind
+    scope: Scope
+    where: Where = Where.TREE
+    check: Callable[..., Any] | None = None
+
+    @property
+    def wanted(self) -> type:
+        """The dataclass of what is asked for."""
+        hint: type = _hints(self.function)["wanted"]
+        return hint
+
+    @property
+    def answer(self) -> Any:
+        """The type of the answer (of a LONG operation: of the job's result)."""
+        hint = _hints(self.function)["return"]
+        return hint.__args__[2] if self.kind is Kind.LONG else hint
+
+    @property
+    def says(self) -> str:
+        """What it does, in one line."""
+        return (self.function.__doc__ or "").strip().split("\n")[0]
+
+    def target(self, wanted: Any) -> TreePath:
+        """The path that the role is looked up for."""
+        b64 = getattr(wanted, "path_b64", "")
+        if self.scope is Scope.SITE:
+            return TreePath("")
+        if self.scope is Scope.PATH:
+            return TreePath.parse(wanted.path, b64)
+        text = wanted.project if self.scope is Scope.PROJECT else f"{wanted.project}/{wanted.session}"
+        return TreePath.parse(text, b64)
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    return get_type_hints(function)
+
+
+K, S, R = Kind, Scope, Role
+
+ROWS = (
+    Operation("project.list", projects.list_projects, R.SIGNED_IN, K.READ, S.SITE),
+    Operation("project.show", projects.show_project, R.READER, K.READ, S.PROJECT),
+    Operation("project.create", projects.create_project, R.SIGNED_IN, K.CHANGE, S.SITE),
+    Operation("project.update", projects.update_project, R.OWNER, K.CHANGE, S.PROJECT),
+    Operation("project.rename", projects.rename_project, R.OWNER, K.CHANGE, S.PROJECT),
+    Operation("session.list", sessions.list_sessions, R.READER, K.READ, S.PROJECT),
+    Operation("session.show", sessions.show_session, R.READER, K.READ, S.SESSION),
+    Operation("session.create", sessions.create_session, R.MEMBER, K.CHANGE, S.PROJECT),
+    Operation("session.update", sessions.update_session, R.MEMBER, K.CHANGE, S.SESSION),
+    Operation("session.rename", sessions.rename_session, R.MEMBER, K.CHANGE, S.SESSION),
+    Operation("session.remove", sessions.remove_session, R.MEMBER, K.CHANGE, S.SESSION),
+    Operation("session.survey", sealing.survey_session, R.READER, K.READ, S.SESSION),
+    Operation("session.seal", sealing.seal_session, R.MEMBER, K.LONG, S.SESSION, check=sealing.check_seal),
+    Operation("session.undo_seal", sealing.undo_seal, R.MEMBER, K.LONG, S.SESSION, check=sealing.check_undo),
+    Operation("session.unseal", sealing.unseal_session, R.ADMINISTRATOR, K.LONG, S.SESSION, check=sealing.check_unseal),
+    Operation("session.verify", sealing.verify_session, R.READER, K.LONG, S.SESSION, check=sealing.check_verify),
+    Operation("folder.list", folders.list_folder, R.READER, K.READ, S.PATH),
+    Operation("entry.show", entries.show_entry, R.READER, K.READ, S.PATH),
+    Operation("entry.explain", explain.explain_entry, R.SIGNED_IN, K.READ, S.PATH),
+    Operation("entry.metadata", entries.read_metadata, R.READER, K.READ, S.PATH),
+    Operation("entry.links", links.list_links, R.READER, K.READ, S.PATH),
+    Operation("job.list", jobs.list_jobs, R.SIGNED_IN, K.READ, S.SITE, Where.SITE),
+    Operation("job.show", jobs.show_job, R.SIGNED_IN, K.READ, S.SITE, Where.SITE),
+    Operation("job.cancel", jobs.cancel_job, R.SIGNED_IN, K.CHANGE, S.SITE, Where.SITE),
+    Operation("doctor.run", doctor.run_doctor, R.SIGNED_IN, K.READ, S.SITE),
+)
+
+OPERATIONS = {operation.name: operation for operation in ROWS}
+
+
+def perform(operation: Operation, wanted: Any, *, actor: Actor, store: Store) -> Any:
+    """Look up the role, check, run, and write the audit line; the only way in.
+
+    A LONG operation answers with a generator of Progress, begun only when it is first asked for a value; its check has
+    been made when this returns. Reading writes no audit line unless it is refused.
+    """
+    target = operation.target(wanted)
+    try:
+        _admit(operation, target, actor, store)
+        if operation.check is not None:
+            operation.check(store, actor, wanted)
+    except ModamaError as refusal:
+        store.audit.end(_begin(operation, wanted, target, actor, store), "refused", f"{refusal.code}: {refusal}")
+        raise
+    if operation.kind is Kind.READ:
+        return operation.function(store, actor, wanted)
+    if operation.kind is Kind.LONG:
+        return _audited_run(operation, wanted, target, actor, store)
+    line = _begin(operation, wanted, target, actor, store)
+    return _closing(store, line, lambda: operation.function(store, actor, wanted))
+
+
+def _admit(operation: Operation, target: TreePath, actor: Actor, store: Store) -> None:
+    if operation.kind is not Kind.READ and store.site.managed_by and operation.where is Where.TREE:
+        raise ManagedTree(service=store.site.managed_by)
+    role = role_at(store, actor, target)
+    if role <= Role.SIGNED_IN < operation.least < Role.ADMINISTRATOR:
+        raise NotFound(what=f"“{target.shown}”")
+    if role < operation.least:
+        needed, has = (r.name.lower().replace("_", " ") for r in (operation.least, role))
+        raise NotAllowed(
+            what=f"{operation.name} needs the role {needed}, and here you are {has}; please ask an owner of the project"
+            if operation.least < Role.ADMINISTRATOR
+            else f"{operation.name} is for administrators of the site; please ask one"
+        )
+
+
+def _begin(operation: Operation, wanted: Any, target: TreePath, actor: Actor, store: Store) -> str:
+    facts = {k: printable(v) if isinstance(v, str) else v for k, v in asdict(wanted).items() if v not in ("", None, ())}
+    who = f"{actor.person.login} via {actor.via} ({actor.known_by})"
+    if actor.on_behalf_of:
+        who += f" for {actor.on_behalf_of}"
+    return store.audit.begin(operation.name, who, target.shown, facts)
+
+
+def _closing(store: Store, line: str, run: Callable[[], Any]) -> Any:
+    """Run, and end the audit line whatever happens."""
+    try:
+        answer = run()
+    except BaseException as error:
+        code = error.code if isinstance(error, ModamaError) else type(error).__name__
+        store.audit.end(line, "failed", f"{code}: {printable(str(error))[:500]}")
+        raise
+    store.audit.end(line, "done")
+    return answer
+
+
+def _audited_run(
+    operation: Operation, wanted: Any, target: TreePath, actor: Actor, store: Store
+) -> Iterator[Progress]:
+    line = _begin(operation, wanted, target, actor, store)
+    try:
+        answer = yield from operation.function(store, actor, wanted)
+    except BaseException as error:
+        code = error.code if isinstance(error, ModamaError) else type(error).__name__
+        store.audit.end(line, "failed", f"{code}: {printable(str(error))[:500]}")
+        raise
+    store.audit.end(line, "done")
+    return answer

@@ -1,0 +1,113 @@
+"""What the core asks of the outside: a store (the disk, or memory in tests), an audit, a book of jobs, readers of EM files.
+
+The kernel is the judge: a store answers for the rights of whoever runs it. Every method that looks at a path raises NotFound,
+NotAllowed or StorageError, never a bare OSError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from jupyter_modama.core.model import EntryKind, EntryMetadata, Job, Person, Site, Summary
+from jupyter_modama.core.paths import TreePath
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What the disk says of one entry without opening it (symlinks are not followed)."""
+
+    path: TreePath
+    kind: EntryKind
+    size_bytes: int
+    modified: datetime
+    changed: datetime
+    born: datetime | None
+    uid: int
+    gid: int
+    mode: int  # permission bits and setuid, setgid, sticky
+    nlink: int
+    inode: int
+    device: int
+    immutable: bool = False
+    target: str = ""  # of a symlink
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the kernel lets the running person do at a path."""
+
+    read: bool
+    write: bool  # a folder: make entries in it
+    enter: bool
+    read_only_mount: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A slice of a pinned snapshot of a folder: the stats of the entries, or why an entry has none."""
+
+    stats: tuple[Stat | tuple[TreePath, str], ...]
+    total: int
+    start: int
+    cursor: str
+    changed: bool
+
+
+class Audit(Protocol):
+    """Append-only; a begun line that never got its end is closed as interrupted at the next start."""
+
+    def begin(self, op: str, actor: str, target: str, wanted: dict[str, Any]) -> str: ...
+    def end(self, line: str, outcome: str, detail: str = "") -> None: ...
+
+
+class JobBook(Protocol):
+    """The jobs of this machine, on disk, seen alike by Lab, shell and notebook."""
+
+    def list(self) -> list[Job]: ...
+    def get(self, job_id: str) -> Job: ...
+    def ask_cancel(self, job_id: str) -> Job: ...
+
+
+class Readers(Protocol):
+    """Reads what instruments write into files; never raises for an unreadable file, answers why."""
+
+    def metadata(self, path: TreePath) -> EntryMetadata: ...
+
+
+class Store(Protocol):
+    """The tree below one root."""
+
+    site: Site
+    audit: Audit
+    jobs: JobBook
+    readers: Readers
+
+    # who
+    def me(self) -> Person: ...
+    def person(self, uid: int) -> Person: ...
+    def owner_uids(self, project: TreePath) -> tuple[int, ...]: ...
+    def members(self, project: TreePath) -> tuple[tuple[Person, str], ...]: ...
+    def trusted_uid(self, uid: int) -> bool: ...
+
+    # looking
+    def stat(self, path: TreePath) -> Stat: ...
+    def children(self, path: TreePath) -> Iterator[Stat]: ...
+    def listing(self, path: TreePath, *, start: int, limit: int, cursor: str, sort: str, filter: str) -> Listing: ...
+    def access(self, path: TreePath) -> Access: ...
+    def summary(self, path: TreePath, patience_s: float) -> Summary: ...
+    def free_bytes(self, path: TreePath) -> tuple[int, int]: ...  # bytes, inodes; -1 where the file system does not say
+    def disk_path(self, path: TreePath) -> str: ...
+
+    # changing
+    def lock(self, folder: TreePath, purpose: str) -> AbstractContextManager[None]: ...
+    def lock_holder(self, folder: TreePath) -> str: ...
+    def make_folder(self, path: TreePath, *, like: str, visibility: str = "") -> Stat: ...
+    def make_file(self, path: TreePath, text: str) -> Stat: ...
+    def rename(self, old: TreePath, new: TreePath) -> None: ...
+    def remove_empty(self, path: TreePath) -> None: ...
+    def read_record(self, folder: TreePath, name: str) -> dict[str, Any] | None: ...
+    def write_record(self, folder: TreePath, name: str, record: dict[str, Any]) -> None: ...

@@ -1,0 +1,50 @@
+"""Who somebody is at a place: the tree decides, as the kernel answers for whoever runs this."""
+
+from __future__ import annotations
+
+from jupyter_modama.core.errors import NotAllowed, NotFound
+from jupyter_modama.core.layout import place
+from jupyter_modama.core.model import Actor, Role
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.ports import Store
+
+
+def role_at(store: Store, actor: Actor, path: TreePath) -> Role:
+    """The actor's role at a path: of the project that it lies in, or of the site above projects.
+
+    The running person is administrator of an unmanaged tree whose root is theirs. A path that does not exist has the role of its
+    project, so that the answer "not found" comes from the one who looks.
+    """
+    where = place(store.site, path)
+    if not store.site.managed_by and _owns(store, actor, TreePath("")):
+        return Role.ADMINISTRATOR
+    if not where.project:
+        return Role.SIGNED_IN if not path else _by_access(store, path)
+    if not store.site.managed_by and _owns(store, actor, where.project):
+        return Role.ADMINISTRATOR
+    try:
+        owners = store.owner_uids(where.project)
+    except (NotFound, NotAllowed):
+        return Role.SIGNED_IN
+    if actor.person.uid in owners:
+        return Role.OWNER
+    return _by_access(store, where.project)
+
+
+def _owns(store: Store, actor: Actor, path: TreePath) -> bool:
+    if actor.person.uid == 0:
+        return True
+    try:
+        return store.stat(path).uid == actor.person.uid
+    except (NotFound, NotAllowed):
+        return False
+
+
+def _by_access(store: Store, path: TreePath) -> Role:
+    try:
+        found = store.access(path)
+    except (NotFound, NotAllowed):
+        return Role.SIGNED_IN
+    if found.write and found.enter:
+        return Role.MEMBER
+    return Role.READER if found.read and found.enter else Role.SIGNED_IN
