@@ -52,12 +52,18 @@ class Operation:
     scope: Scope
     where: Where = Where.TREE
     check: Callable[..., Any] | None = None
+    audited: bool = True
 
     @property
     def wanted(self) -> type:
         """The dataclass of what is asked for."""
         hint: type = _hints(self.function)["wanted"]
         return hint
+
+    @property
+    def wanted_types(self) -> dict[str, Any]:
+        """The types of the fields of what is asked for."""
+        return get_type_hints(self.wanted)
 
     @property
     def answer(self) -> Any:
@@ -105,6 +111,7 @@ ROWS = (
     Operation("session.unseal", sealing.unseal_session, R.ADMINISTRATOR, K.LONG, S.SESSION, check=sealing.check_unseal),
     Operation("session.verify", sealing.verify_session, R.READER, K.LONG, S.SESSION, check=sealing.check_verify),
     Operation("folder.list", folders.list_folder, R.READER, K.READ, S.PATH),
+    Operation("folder.sort", folders.sort_folder, R.READER, K.LONG, S.PATH, check=folders.check_sort, audited=False),
     Operation("entry.show", entries.show_entry, R.READER, K.READ, S.PATH),
     Operation("entry.explain", explain.explain_entry, R.SIGNED_IN, K.READ, S.PATH),
     Operation("entry.metadata", entries.read_metadata, R.READER, K.READ, S.PATH),
@@ -132,7 +139,7 @@ def perform(operation: Operation, wanted: Any, *, actor: Actor, store: Store) ->
     except ModamaError as refusal:
         store.audit.end(_begin(operation, wanted, target, actor, store), "refused", f"{refusal.code}: {refusal}")
         raise
-    if operation.kind is Kind.READ:
+    if operation.kind is Kind.READ or not operation.audited:
         return operation.function(store, actor, wanted)
     if operation.kind is Kind.LONG:
         return _audited_run(operation, wanted, target, actor, store)
@@ -141,7 +148,7 @@ def perform(operation: Operation, wanted: Any, *, actor: Actor, store: Store) ->
 
 
 def _admit(operation: Operation, target: TreePath, actor: Actor, store: Store) -> None:
-    if operation.kind is not Kind.READ and store.site.managed_by and operation.where is Where.TREE:
+    if operation.kind is not Kind.READ and operation.audited and store.site.managed_by and operation.where is Where.TREE:
         raise ManagedTree(service=store.site.managed_by)
     role = role_at(store, actor, target)
     if role <= Role.SIGNED_IN < operation.least < Role.ADMINISTRATOR:

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
 
-from jupyter_modama.core.model import Actor, Project, ProjectPage, Visibility
-from jupyter_modama.core.ports import Store
+from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound
+from jupyter_modama.core.layout import area_of, depth, project_place
+from jupyter_modama.core.model import (
+    Actor,
+    Area,
+    EntryKind,
+    Member,
+    Project,
+    ProjectPage,
+    Role,
+    Visibility,
+)
+from jupyter_modama.core.names import checked_name, fold
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.ports import Stat, Store
+from jupyter_modama.core.records import FIELDS, changed_record, record_or_warning, shown_fields
+from jupyter_modama.core.roles import role_at
+
+FIRST_AREA = "adhoc"
+SORTS = ("name", "-name", "modified", "-modified", "created", "-created")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +82,169 @@ class RenameProject:
 
 def list_projects(store: Store, actor: Actor, wanted: ListProjects) -> ProjectPage:
     """List the projects that one can see."""
-    raise NotImplementedError
+    if wanted.sort not in SORTS:
+        raise Invalid(what=f"projects cannot be sorted by {wanted.sort!r}; possible are {', '.join(SORTS)}")
+    found = [stat for stat in _project_stats(store, wanted.area) if _matches(stat, wanted.search)]
+    found.sort(key=lambda s: _sort_key(s, wanted.sort.lstrip("-")), reverse=wanted.sort.startswith("-"))
+    start = int(wanted.cursor) if wanted.cursor.isdigit() else 0
+    end = start + max(1, min(wanted.limit, 1000))
+    items = tuple(_project(store, actor, stat) for stat in found[start:end])
+    return ProjectPage(items, len(found), str(end) if end < len(found) else "")
+
+
+def _matches(stat: Stat, search: str) -> bool:
+    return fold(search) in fold(stat.path.shown)
+
+
+def _sort_key(stat: Stat, by: str) -> Any:
+    if by == "name":
+        return fold(stat.path.name)
+    return (stat.born or stat.changed) if by == "created" else stat.modified
+
+
+def _project_stats(store: Store, area: str) -> Iterator[Stat]:
+    """The folders at the depth of projects that the running person may enter."""
+    for top in store.children(TreePath("")):
+        known = area_of(store.site, top.path)
+        if known and top.kind is EntryKind.FOLDER and area in {"", known.name}:
+            yield from _below(store, top.path, depth(known))
+
+
+def _below(store: Store, path: TreePath, levels: int) -> Iterator[Stat]:
+    try:
+        for stat in store.children(path):
+            if stat.kind is not EntryKind.FOLDER or stat.path.name.startswith("."):
+                continue
+            if levels > 1:
+                yield from _below(store, stat.path, levels - 1)
+            elif store.access(stat.path).enter:
+                yield stat
+    except (NotAllowed, NotFound):
+        return
 
 
 def show_project(store: Store, actor: Actor, wanted: ShowProject) -> Project:
     """Show one project: owners, members, size, what it is about."""
-    raise NotImplementedError
+    path = TreePath.parse(wanted.project, wanted.path_b64)
+    project_place(store.site, path)
+    return _project(store, actor, _folder(store, path), counted=True)
+
+
+def _folder(store: Store, path: TreePath) -> Stat:
+    stat = store.stat(path)
+    if stat.kind is not EntryKind.FOLDER:
+        raise NotFound(what=f"project “{path.shown}”")
+    return stat
+
+
+def _project(store: Store, actor: Actor, stat: Stat, counted: bool = False) -> Project:
+    path = stat.path
+    record, warning = record_or_warning(store, path, "project")
+    recorded = store.owner_uids(path)
+    owners = tuple(store.person(uid) for uid in recorded or (stat.uid,))
+    members = tuple(Member(person, role) for person, role in store.members(path))
+    area = area_of(store.site, path)
+    summary = store.summary(path, 0.5) if counted else None
+    sessions = session_names(store, path, area) if area else ()
+    return Project(
+        path=path.shown,
+        name=TreePath(path.name).shown,
+        area=area.name if area else "",
+        title=str(record.get("title", "")),
+        description=str(record.get("description", "")),
+        uuid=str(record.get("uuid", "")),
+        owners=owners,
+        members=members,
+        visibility=Visibility.OPEN if stat.mode & 0o005 == 0o005 else Visibility.PRIVATE,
+        created=stat.born or stat.changed,
+        modified=stat.modified,
+        size_bytes=summary.bytes if summary and summary.counted_at else None,
+        files=summary.files if summary and summary.counted_at else None,
+        counted_at=summary.counted_at if summary else None,
+        sessions=len(sessions),
+        role=role_at(store, actor, path).name.lower(),
+        adopted=bool(recorded) or bool(record),
+        fields=shown_fields(record),
+        path_b64=path.b64,
+        warning=warning,
+    )
+
+
+def session_names(store: Store, project: TreePath, area: Area) -> tuple[TreePath, ...]:
+    """The paths of the folders in a project that have a raw folder."""
+    raw = area.layout.rsplit("/", 1)[-1]
+    found = []
+    try:
+        for stat in store.children(project):
+            if stat.kind is EntryKind.FOLDER and not stat.path.name.startswith(".") and is_folder(store, stat.path / raw):
+                found.append(stat.path)
+    except (NotAllowed, NotFound):
+        return ()
+    return tuple(found)
+
+
+def is_folder(store: Store, path: TreePath) -> bool:
+    """Whether there is a folder at a path that one may see."""
+    try:
+        return store.stat(path).kind is EntryKind.FOLDER
+    except (NotFound, NotAllowed):
+        return False
 
 
 def create_project(store: Store, actor: Actor, wanted: CreateProject) -> Project:
-    """Create a project."""
-    raise NotImplementedError
+    """Create a project: a folder that its owner and members share."""
+    area = _area_to_create_in(store, actor, wanted.area)
+    top = TreePath(area.name)
+    if not is_folder(store, top):
+        store.make_folder(top, like="area")
+    with store.names_locked(top):
+        siblings = (stat.path.name for stat in store.children(top))
+        path = top / checked_name(wanted.name, siblings, "a project")
+        stat = store.make_folder(path, like="project", visibility=wanted.visibility)
+    store.set_owners(path, (actor.person.uid,))
+    record = {
+        "uuid": str(uuid.uuid4()),
+        "title": wanted.title,
+        "description": wanted.description,
+        "owners": [actor.person.uid],
+        "created_by": actor.person.login,
+    }
+    store.write_record(path, "project", record)
+    return _project(store, actor, store.stat(stat.path))
+
+
+def _area_to_create_in(store: Store, actor: Actor, name: str) -> Area:
+    named = [area for area in store.site.areas if area.create == "everyone"]
+    wanted = name or (named[0].name if named else FIRST_AREA)
+    area = area_of(store.site, TreePath.parse(wanted))
+    if area is None or "/" in wanted:
+        raise Invalid(what=f"there is no area called “{wanted}”; areas are {', '.join(a.name for a in store.site.areas)}")
+    if area.create != "everyone" and role_at(store, actor, TreePath(area.name)) < Role.ADMINISTRATOR:
+        raise NotAllowed(what=f"in “{area.name}” projects are created by administrators only; please ask one")
+    if depth(area) > 1:
+        raise NotAllowed(what=f"projects in “{area.name}” come from the facility's own system, not from here")
+    return area
 
 
 def update_project(store: Store, actor: Actor, wanted: UpdateProject) -> Project:
     """Change what a project says about itself."""
-    raise NotImplementedError
+    path = TreePath.parse(wanted.project, wanted.path_b64)
+    project_place(store.site, path)
+    stat = _folder(store, path)
+    record, _ = record_or_warning(store, path, "project")
+    chosen = {f.name: getattr(wanted, f.name) for f in fields(wanted) if f.name in FIELDS}
+    store.write_record(path, "project", changed_record(record, chosen))
+    return _project(store, actor, stat)
 
 
 def rename_project(store: Store, actor: Actor, wanted: RenameProject) -> Project:
-    """Give a project another name."""
-    raise NotImplementedError
+    """Give a project another name; links to its old path end, links by its id go on."""
+    path = TreePath.parse(wanted.project, wanted.path_b64)
+    project_place(store.site, path)
+    _folder(store, path)
+    with store.names_locked(path.parent):
+        siblings = (s.path.name for s in store.children(path.parent) if s.path != path)
+        new = path.parent / checked_name(wanted.name, siblings, "a project")
+        if new != path:
+            store.rename(path, new)
+    return _project(store, actor, store.stat(new))

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 
-from jupyter_modama.core.model import Actor, Removed, Session, SessionPage
-from jupyter_modama.core.ports import Store
+from jupyter_modama.core.errors import Invalid, NotAllowed, NotEmpty, NotFound
+from jupyter_modama.core.layout import RECORDS, Place, project_place, session_place
+from jupyter_modama.core.model import Actor, Area, EntryKind, Removed, Role, Seal, Session, SessionPage, SessionState
+from jupyter_modama.core.names import checked_name, fold, windows_warning
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.ports import Stat, Store
+from jupyter_modama.core.projects import is_folder, session_names
+from jupyter_modama.core.records import FIELDS, changed_record, record_or_warning, shown_fields
+from jupyter_modama.core.roles import role_at
+from jupyter_modama.core.seal_state import read_state
+
+NOTES = "notes.md"
+PATIENCE_S = 1.5
+SORTS = ("name", "-name", "modified", "-modified")
+S = SessionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,29 +93,203 @@ class RemoveSession:
 
 def list_sessions(store: Store, actor: Actor, wanted: ListSessions) -> SessionPage:
     """List the sessions of a project with their states."""
-    raise NotImplementedError
+    where = project_place(store.site, TreePath.parse(wanted.project, wanted.path_b64))
+    assert where.area is not None
+    store.access(where.project)
+    if wanted.sort not in SORTS:
+        raise Invalid(what=f"sessions cannot be sorted by {wanted.sort!r}; possible are {', '.join(SORTS)}")
+    found = [p for p in session_names(store, where.project, where.area) if fold(wanted.search) in fold(p.shown)]
+    by_name = wanted.sort.lstrip("-") == "name"
+    found.sort(key=lambda p: (fold(p.name) if by_name else store.stat(p).modified), reverse=wanted.sort.startswith("-"))
+    start = int(wanted.cursor) if wanted.cursor.isdigit() else 0
+    end = start + max(1, min(wanted.limit, 1000))
+    role = role_at(store, actor, where.project)
+    items = tuple(session_at(store, actor, path, role) for path in found[start:end])
+    proposed = proposed_name(where.area, datetime.now().astimezone())
+    return SessionPage(items, len(found), str(end) if end < len(found) else "", proposed)
+
+
+def proposed_name(area: Area, today: datetime) -> str:
+    """What a new session's name begins with: mostly the local date."""
+    return area.session_name.format(date=today)
 
 
 def show_session(store: Store, actor: Actor, wanted: ShowSession) -> Session:
     """Show one session: its state, its seal, and a summary of what lies in raw."""
-    raise NotImplementedError
+    path = session_path(wanted)
+    session = session_at(store, actor, path, role_at(store, actor, path))
+    try:
+        summary = store.summary(_place(store, path).raw, PATIENCE_S)
+    except NotAllowed:
+        return session
+    return replace(session, summary=summary, files=summary.files, size_bytes=summary.bytes)
+
+
+def session_path(wanted: ShowSession | UpdateSession | RenameSession | RemoveSession) -> TreePath:
+    """The path that a request for a session means."""
+    return TreePath.parse(f"{wanted.project}/{wanted.session}", wanted.path_b64)
+
+
+def _place(store: Store, path: TreePath) -> Place:
+    """The place of a session that is there: a folder with a raw folder in it.
+
+    Raises: NotFound.
+    """
+    where = session_place(store.site, path)
+    if not is_folder(store, where.raw):
+        raise NotFound(what=f"session “{path.shown}” (a session is a folder with “{where.raw.name}” in it)")
+    return where
+
+
+def session_at(store: Store, actor: Actor, path: TreePath, role: Role) -> Session:
+    """One session as a list shows it: without counting, unless its seal says how much it is."""
+    where = _place(store, path)
+    assert where.area is not None
+    stat, raw = store.stat(path), store.stat(where.raw)
+    record, warning = record_or_warning(store, path, "session")
+    state, protection, seal = read_state(store, path)
+    derived = path / where.area.derived
+    notes = path / NOTES
+    return Session(
+        project=where.project.shown,
+        name=TreePath(path.name).shown,
+        path=path.shown,
+        raw=where.raw.shown,
+        derived=derived.shown if is_folder(store, derived) else "",
+        uuid=str(record.get("uuid", "")),
+        title=str(record.get("title", "")),
+        description=str(record.get("description", "")),
+        created=stat.born or stat.changed,
+        modified=max(stat.modified, raw.modified),
+        state=state,
+        protection=protection,
+        seal=seal,
+        size_bytes=seal.bytes if seal else None,
+        files=seal.files if seal else None,
+        fields=shown_fields(record),
+        notes=notes.shown if _is_file(store, notes) else "",
+        role=role.name.lower(),
+        actions=actions(store, actor, role, state, seal),
+        path_b64=path.b64,
+        warning=warning or windows_warning(store.site, where.raw),
+    )
+
+
+def actions(store: Store, actor: Actor, role: Role, state: SessionState, seal: Seal | None) -> tuple[str, ...]:
+    """What this actor can do with a session in this state, by the names of the operations."""
+    if role < Role.MEMBER:
+        return ("verify",) if seal else ()
+    possible = []
+    if state in {S.WRITABLE, S.INTERRUPTED, S.PARTIAL, S.SEALED_BARE, S.SEAL_LOST}:
+        possible.append("seal")
+    if seal and state in {S.SEALED, S.SEAL_LOST, S.PARTIAL}:
+        possible.append("verify")
+    if state is S.SEALED and seal and seal.undo_until and datetime.now(UTC) < seal.undo_until:
+        if seal.by.uid == actor.person.uid:
+            possible.append("undo_seal")
+    if role >= Role.ADMINISTRATOR and state in {S.SEALED, S.SEALED_BARE, S.PARTIAL, S.INTERRUPTED}:
+        possible.append("unseal")
+    if state in {S.WRITABLE}:
+        possible += ["rename", "remove"]
+    elif state in {S.SEALED}:
+        possible.append("rename")
+    return (*possible, "update")
+
+
+def _is_file(store: Store, path: TreePath) -> bool:
+    try:
+        return store.stat(path).kind is EntryKind.FILE
+    except (NotFound, NotAllowed):
+        return False
 
 
 def create_session(store: Store, actor: Actor, wanted: CreateSession) -> Session:
     """Create a session with its raw folder, the folder for results and a page of notes."""
-    raise NotImplementedError
+    where = project_place(store.site, TreePath.parse(wanted.project, wanted.path_b64))
+    assert where.area is not None
+    now = datetime.now().astimezone()
+    with store.names_locked(where.project):
+        siblings = [stat.path.name for stat in store.children(where.project)]
+        name = checked_name(_completed(wanted.name, where.area, now, siblings), siblings, "a folder")
+        path = where.project / name
+        store.make_folder(path, like="session")
+    raw = session_place(store.site, path).raw
+    # The record first and raw last: a session is a folder with raw, so a crash before that leaves a folder and no half session.
+    chosen: dict[str, str | None] = {f: getattr(wanted, f) or None for f in FIELDS if hasattr(wanted, f)}
+    store.write_record(path, "session", {**changed_record({}, chosen), "created_by": actor.person.login})
+    store.make_folder(path / where.area.derived, like="derived")
+    store.make_file(path / NOTES, notes_text(name, wanted, actor, now))
+    store.make_folder(raw, like="raw")
+    return session_at(store, actor, path, role_at(store, actor, path))
+
+
+def _completed(name: str, area: Area, now: datetime, siblings: list[str]) -> str:
+    """The name as given, or one that is free where it is empty or a beginning only."""
+    if name and not name.endswith("-"):
+        return name
+    base = (name or proposed_name(area, now)).rstrip("-") or now.strftime("%Y-%m-%d")
+    taken = {fold(s) for s in siblings}
+    if fold(base) not in taken:
+        return base
+    return next(n for i in range(2, len(siblings) + 3) if fold(n := f"{base}-{i}") not in taken)
+
+
+def notes_text(name: str, wanted: CreateSession, actor: Actor, now: datetime) -> str:
+    """The page of notes that a new session begins with."""
+    rows = [("Date", f"{now:%Y-%m-%d %H:%M}"), ("Operator", wanted.operator or actor.person.display or actor.person.login)]
+    rows += [(n.capitalize(), getattr(wanted, n)) for n in ("instrument", "technique", "sample") if getattr(wanted, n)]
+    facts = "\n".join(f"- {label}: {text}" for label, text in rows)
+    return f"# {wanted.title or name}\n\n{facts}\n\n{wanted.description}".rstrip() + "\n"
 
 
 def update_session(store: Store, actor: Actor, wanted: UpdateSession) -> Session:
     """Change what a session says about itself; possible after the seal, too."""
-    raise NotImplementedError
+    path = session_path(wanted)
+    _place(store, path)
+    record, _ = record_or_warning(store, path, "session")
+    chosen = {f.name: getattr(wanted, f.name) for f in fields(wanted) if f.name in FIELDS}
+    store.write_record(path, "session", changed_record(record, chosen))
+    return session_at(store, actor, path, role_at(store, actor, path))
 
 
 def rename_session(store: Store, actor: Actor, wanted: RenameSession) -> Session:
-    """Give a session another name."""
-    raise NotImplementedError
+    """Give a session another name; its seal and its manifest stay valid."""
+    path = session_path(wanted)
+    _place(store, path)
+    with store.lock(path, f"renaming by {actor.person.login}"), store.names_locked(path.parent):
+        siblings = (s.path.name for s in store.children(path.parent) if s.path != path)
+        new = path.parent / checked_name(wanted.name, siblings, "a folder")
+        if new != path:
+            store.rename(path, new)
+    return session_at(store, actor, new, role_at(store, actor, new))
 
 
 def remove_session(store: Store, actor: Actor, wanted: RemoveSession) -> Removed:
     """Remove a session that holds no files."""
-    raise NotImplementedError
+    path = session_path(wanted)
+    where = _place(store, path)
+    state, _, _ = read_state(store, path)
+    if state is not S.WRITABLE:
+        raise NotEmpty(what=f"session {path.shown}", first=f"a seal ({state})")
+    with store.lock(path, f"removing by {actor.person.login}"):
+        first = next(_content(store, where), None)
+        if first is not None:
+            raise NotEmpty(what=f"session {path.shown}", first=first.shown)
+        store.remove_session_folder(path)
+    return Removed(path.shown)
+
+
+def _content(store: Store, where: Place) -> Iterator[TreePath]:
+    """What would be lost with a session: any file but notes that nobody wrote in, and the records."""
+    for stat in _files_below(store, where.session):
+        if stat.path == where.session / NOTES and stat.born and (stat.modified - stat.born).total_seconds() < 1:
+            continue
+        yield stat.path
+
+
+def _files_below(store: Store, folder: TreePath) -> Iterator[Stat]:
+    for stat in store.children(folder):
+        if stat.kind is not EntryKind.FOLDER:
+            yield stat
+        elif stat.path.name != RECORDS:
+            yield from _files_below(store, stat.path)

@@ -1,0 +1,52 @@
+"""What the records of projects and sessions say beyond the file system, and how they are changed."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from jupyter_modama.core.errors import Invalid, RecordCorrupt
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.ports import Store
+
+ABOUT = ("title", "description")
+OPTIONAL = (
+    "instrument",
+    "operator",
+    "sample",
+    "technique",
+    "proposal",
+    "licence",
+    "embargo",
+    "retain_until",
+    "proprietary",
+    "related",
+)
+FIELDS = ABOUT + OPTIONAL
+LONGEST = 20_000
+
+
+def record_or_warning(store: Store, folder: TreePath, name: str) -> tuple[dict[str, Any], str]:
+    """The record of a folder (empty where there is none), and a sentence where it is damaged: the folder itself still works."""
+    try:
+        return store.read_record(folder, name) or {}, ""
+    except RecordCorrupt as error:
+        return {}, str(error)
+
+
+def shown_fields(record: dict[str, Any]) -> dict[str, str]:
+    """The optional fields that say something."""
+    return {name: str(record[name]) for name in OPTIONAL if record.get(name)}
+
+
+def changed_record(record: dict[str, Any], chosen: dict[str, str | None]) -> dict[str, Any]:
+    """The record with the chosen fields; None leaves one as it is, an empty text clears it.
+
+    Raises: Invalid for a text that is too long for a record.
+    """
+    for name, text in chosen.items():
+        if text is not None and len(text) > LONGEST:
+            raise Invalid(what=f"the {name} is {len(text):,} characters long, and a record takes {LONGEST:,}; use notes.md")
+    new = {**record, **{name: text for name, text in chosen.items() if text is not None}}
+    new.setdefault("uuid", str(uuid.uuid4()))
+    return new

@@ -1,0 +1,364 @@
+"""The store on a disk, with the rights of whoever runs it: the kernel is the judge."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jupyter_modama.core.errors import AlreadyExists, Conflict, NotFound, SealingInProgress, StorageError, from_os
+from jupyter_modama.core.layout import RECORDS, place
+from jupyter_modama.core.model import EntryKind, EntryMetadata, Person, Site, Summary
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.ports import Access, Listing, Readers, Stat
+from jupyter_modama.store import locks, people, records
+from jupyter_modama.store.audit import FileAudit
+from jupyter_modama.store.beneath import FOLDER, PATH_ONLY, open_beneath, opened
+from jupyter_modama.store.index import Index
+from jupyter_modama.store.jobs import JobFolder
+from jupyter_modama.store.listing import Snapshot, Snapshots, sorted_by_stat, stamp_of
+from jupyter_modama.store.sealing import DiskSealing
+from jupyter_modama.store.status import stat_at
+
+OWNERS = "user.modama.owners"
+
+
+def state_folder() -> Path:
+    """Where jobs and the audit of this person are kept."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "modama"
+
+
+def cache_folder() -> Path:
+    """Where things are kept that can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "modama"
+
+
+class NoReaders:
+    """Stands in where no readers are at hand."""
+
+    def metadata(self, path: TreePath) -> EntryMetadata:
+        return EntryMetadata(path.shown, "", False, "no readers for microscope files are installed here")
+
+
+class DiskStore:
+    """The tree below `site.root`; one per process and root.
+
+    Raises (all methods): NotFound, NotAllowed, StorageError, DiskFull instead of OSError.
+    """
+
+    def __init__(self, site: Site, *, state: Path | None = None, cache: Path | None = None) -> None:
+        self.site = site
+        state = state or state_folder()
+        try:
+            self.root_fd = os.open(site.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise StorageError(what=f"opening the data tree {site.root}", why=error.strerror or str(error)) from error
+        self.audit = FileAudit(state / "audit.jsonl")
+        self.jobs = JobFolder(state / "jobs")
+        self.readers: Readers = NoReaders()
+        self.index = Index(self.root_fd, site.root, cache or cache_folder())
+        self.sealing = DiskSealing(self)
+        self._snapshots = Snapshots()
+
+    def close(self) -> None:
+        self.index.close()
+        os.close(self.root_fd)
+
+    # who -----------------------------------------------------------------------------------------------------------
+
+    def me(self) -> Person:
+        return people.me()
+
+    def person(self, uid: int) -> Person:
+        return people.person(uid)
+
+    def group(self, gid: int) -> str:
+        return people.group(gid)
+
+    @cached_property
+    def system_uids(self) -> frozenset[int]:
+        """Whose folders count as the system's: root's, and the site's account's."""
+        account = people.uid_of(self.site.account) if self.site.account else None
+        return frozenset({0} if account is None else {0, account})
+
+    def trusted_uid(self, uid: int) -> bool:
+        """Whether records of this uid are believed wherever they lie."""
+        return uid in self.system_uids
+
+    def owner_uids(self, project: TreePath) -> tuple[int, ...]:
+        """The owners that the system wrote down; none where users made the folder, since then anybody could have."""
+        with self._open(project, PATH_ONLY) as fd:
+            found = os.fstat(fd)
+            if found.st_uid not in self.system_uids or not found.st_mode & 0o1000:
+                return ()
+            try:
+                text = os.getxattr(f"/proc/self/fd/{fd}", OWNERS).decode("ascii")
+            except (OSError, UnicodeDecodeError):
+                return self._recorded_owners(project)
+        return tuple(int(uid) for uid in text.split(",") if uid.isdigit())
+
+    def _recorded_owners(self, project: TreePath) -> tuple[int, ...]:
+        """The owners in the record, for file systems without extended attributes."""
+        record = self.read_record(project, "project") or {}
+        return tuple(uid for uid in record.get("owners", []) if isinstance(uid, int))
+
+    def set_owners(self, project: TreePath, uids: tuple[int, ...]) -> bool:
+        """Write down the owners; answers whether the file system could keep them with the folder."""
+        with self._open(project, FOLDER) as fd:
+            try:
+                os.setxattr(fd, OWNERS, ",".join(map(str, uids)).encode("ascii"))
+            except OSError as error:
+                if error.errno not in {errno.ENOTSUP, errno.ENOSYS, errno.EPERM}:
+                    raise
+                return False
+        return True
+
+    def members(self, project: TreePath) -> tuple[tuple[Person, str], ...]:
+        """The people whom the gate of a project lets in by name, with their roles."""
+        return ()
+
+    # looking -------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _open(self, path: TreePath, flags: int, doing: str = "opening") -> Iterator[int]:
+        try:
+            with opened(self.root_fd, path, flags) as fd:
+                yield fd
+        except OSError as error:
+            raise self._said(error, path, doing) from error
+
+    def _said(self, error: OSError, path: TreePath, doing: str) -> Exception:
+        shown = path.shown or "the data tree"
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.EXDEV, errno.ELOOP}:
+            return NotFound(what=f"“{shown}”" + (" (it leads through a symbolic link)" if error.errno == errno.ELOOP else ""))
+        return from_os(OSError(error.errno, error.strerror, shown), f"{doing} “{shown}”")
+
+    def stat(self, path: TreePath) -> Stat:
+        if not path:
+            return stat_at(self.root_fd, "", path)
+        with self._open(path.parent, PATH_ONLY, "looking at") as parent:
+            return stat_at(parent, path.name, path)
+
+    def children(self, path: TreePath) -> Iterator[Stat]:
+        with self._open(path, FOLDER, "listing") as fd:
+            for name in os.listdir(fd):
+                try:
+                    yield stat_at(fd, name, path / name)
+                except OSError:
+                    continue
+
+    def listing(self, path: TreePath, *, start: int, limit: int, cursor: str, sort: str, filter: str) -> Listing:
+        with self._open(path, FOLDER, "listing") as fd:
+            snapshot, changed = self._snapshots.take(fd, path, sort, filter, cursor)
+            start = min(max(start, 0), len(snapshot.names))
+            stats = tuple(self._page_stat(fd, path / name) for name in snapshot.names[start : start + limit])
+        return Listing(stats, len(snapshot.names), start, snapshot.token, changed)
+
+    def sort_listing(self, path: TreePath, sort: str, filter: str) -> Iterator[tuple[int, int] | str]:
+        """Sort a folder of any size by size or time: yields (done, total), at last the cursor of the listing."""
+        with self._open(path, FOLDER, "listing") as fd:
+            stamp = stamp_of(fd)
+            for step in sorted_by_stat(fd, sort, filter):
+                if isinstance(step, list):
+                    yield self._snapshots.keep(Snapshot((path, sort, filter), stamp, step)).token
+                else:
+                    yield step
+
+    def _page_stat(self, fd: int, path: TreePath) -> Stat | tuple[TreePath, str]:
+        try:
+            stat = stat_at(fd, path.name, path)
+            writable = os.access(path.name, os.W_OK, dir_fd=fd, effective_ids=True, follow_symlinks=False)
+            return replace(stat, writable=writable)
+        except OSError as error:
+            return path, "it is gone" if error.errno == errno.ENOENT else error.strerror or str(error)
+
+    def access(self, path: TreePath) -> Access:
+        with self._open(path, PATH_ONLY, "looking at") as fd:
+            link = f"/proc/self/fd/{fd}"
+            read, write, enter = (os.access(link, mode, effective_ids=True) for mode in (os.R_OK, os.W_OK, os.X_OK))
+            mounted_read_only = bool(os.fstatvfs(fd).f_flag & os.ST_RDONLY)
+        return Access(read, write, enter, mounted_read_only)
+
+    def summary(self, path: TreePath, patience_s: float) -> Summary:
+        try:
+            return self.index.summary(path, patience_s)
+        except OSError as error:
+            raise self._said(error, path, "counting") from error
+
+    def free_bytes(self, path: TreePath) -> tuple[int, int]:
+        with self._open(path, PATH_ONLY, "looking at") as fd:
+            found = os.fstatvfs(fd)
+        return found.f_bavail * found.f_frsize, found.f_favail if found.f_files else -1
+
+    def disk_path(self, path: TreePath) -> str:
+        """The path on the disk, for messages and for programs that run with the person's own rights."""
+        return os.path.join(self.site.root, path) if path else self.site.root
+
+    # changing ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def lock(self, folder: TreePath, purpose: str) -> Iterator[None]:
+        """Hold the lock of a session while the block runs.
+
+        Raises: SealingInProgress.
+        """
+        with self._open(folder, FOLDER) as fd:
+            box = records.records_folder(fd, folder, self._trusted_at(folder))
+            try:
+                file = os.open("session.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=box)
+            finally:
+                os.close(box)
+        try:
+            with locks.held(file, purpose):
+                yield
+        except BlockingIOError as error:
+            raise SealingInProgress(session=folder.shown, by=locks.holder(file) or "another program") from error
+        finally:
+            os.close(file)
+
+    def lock_holder(self, folder: TreePath) -> str:
+        """For what the lock of a session is held by another process or thread, nothing where it is free."""
+        try:
+            fd = open_beneath(self.root_fd, folder / RECORDS / "session.lock", os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            return ""
+        try:
+            return locks.holder(fd)
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def names_locked(self, folder: TreePath) -> Iterator[None]:
+        """Keep other programs of ours from creating names in a folder meanwhile."""
+        with self._open(folder, FOLDER) as fd:
+            try:
+                with locks.names_locked(fd):
+                    yield
+            except BlockingIOError as error:
+                raise Conflict(what=f"“{folder.shown}” is busy; please try again in a moment") from error
+
+    def make_folder(self, path: TreePath, *, like: str, visibility: str = "") -> Stat:
+        """Make a folder with the mode of its kind (`like`: area, project, session, raw, derived).
+
+        Below a project a folder has the mode of the one above it: the project's root is the gate. Where that one has a default
+        ACL, the kernel has applied it and the mode is left alone.
+        """
+        with self._open(path.parent, FOLDER, "making a folder in") as parent:
+            try:
+                os.mkdir(path.name, 0o777, dir_fd=parent)
+            except FileExistsError as error:
+                raise AlreadyExists(what=f"something called “{path.shown}”") from error
+            fd = os.open(path.name, FOLDER, dir_fd=parent)
+            try:
+                mode = self._mode(parent, like, visibility)
+                if mode is not None:
+                    os.fchmod(fd, mode)
+            finally:
+                os.close(fd)
+            return stat_at(parent, path.name, path)
+
+    def _mode(self, parent: int, like: str, visibility: str) -> int | None:
+        if like == "area":
+            return 0o755
+        if like == "project":
+            return 0o3755 if visibility == "open" else 0o3700
+        try:
+            os.getxattr(parent, "system.posix_acl_default")
+        except OSError:
+            return os.fstat(parent).st_mode & 0o2777
+        return None
+
+    def make_file(self, path: TreePath, text: str) -> Stat:
+        """Make a small text file that must not exist yet, writable like the folder that it lies in."""
+        with self._open(path.parent, FOLDER, "making a file in") as parent:
+            mode = os.fstat(parent).st_mode & 0o666
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            fd = os.open(path.name, flags, mode, dir_fd=parent)
+            try:
+                os.write(fd, text.encode("utf-8", "backslashreplace"))
+            finally:
+                os.close(fd)
+            return stat_at(parent, path.name, path)
+
+    def rename(self, old: TreePath, new: TreePath) -> None:
+        """Give an entry another name in the same folder; never over something that is there."""
+        with self._open(old.parent, FOLDER, "renaming in") as parent:
+            try:
+                os.stat(new.name, dir_fd=parent, follow_symlinks=False)
+            except FileNotFoundError:
+                os.rename(old.name, new.name, src_dir_fd=parent, dst_dir_fd=parent)
+            else:
+                raise AlreadyExists(what=f"something called “{new.shown}”")
+
+    def remove_session_folder(self, path: TreePath) -> None:
+        """Remove a session that holds only folders, its notes and our records; anything else stops it and nothing is lost.
+
+        The session is put aside under another name first, so that nobody writes into it meanwhile by its path.
+        """
+        with self._open(path.parent, FOLDER, "removing from") as parent:
+            aside = f".{secrets.token_hex(4)}.removed"
+            os.rename(path.name, aside, src_dir_fd=parent, dst_dir_fd=parent)
+            try:
+                _remove_folders(parent, aside, spare=(RECORDS, "notes.md"))
+            except OSError:
+                os.rename(aside, path.name, src_dir_fd=parent, dst_dir_fd=parent)
+                raise
+            _remove_rest(parent, aside)
+
+    # records -------------------------------------------------------------------------------------------------------
+
+    def _trusted_at(self, folder: TreePath) -> Any:
+        """Who may write records about a folder: the system; in a tree without a service also who owns the project's folder."""
+        trusted = set(self.system_uids)
+        if not self.site.managed_by:
+            project = place(self.site, folder).project or folder
+            try:
+                trusted.add(self.stat(project).uid)
+            except (NotFound, StorageError):
+                pass
+        return trusted.__contains__
+
+    def read_record(self, folder: TreePath, name: str) -> dict[str, Any] | None:
+        try:
+            return records.read_record(self.root_fd, folder, name, self._trusted_at(folder))
+        except OSError as error:
+            raise self._said(error, folder, f"reading the record {name} of") from error
+
+    def write_record(self, folder: TreePath, name: str, record: dict[str, Any]) -> None:
+        try:
+            records.write_record(self.root_fd, folder, name, record, self._trusted_at(folder))
+        except OSError as error:
+            raise self._said(error, folder, f"writing the record {name} of") from error
+
+
+def _remove_folders(parent: int, name: str, spare: tuple[str, ...] = ()) -> None:
+    """Remove the folders in a folder from below, then it; stops at the first file. What is spared stays, and so does its folder."""
+    fd = os.open(name, FOLDER, dir_fd=parent)
+    try:
+        for inner in os.listdir(fd):
+            if inner not in spare:
+                _remove_folders(fd, inner)
+    finally:
+        os.close(fd)
+    if not spare:
+        os.rmdir(name, dir_fd=parent)
+
+
+def _remove_rest(parent: int, name: str) -> None:
+    """Remove what was spared: notes and our records."""
+    fd = os.open(name, FOLDER, dir_fd=parent)
+    try:
+        for inner in os.listdir(fd):
+            try:
+                os.unlink(inner, dir_fd=fd)
+            except IsADirectoryError:
+                _remove_rest(fd, inner)
+    finally:
+        os.close(fd)
+    os.rmdir(name, dir_fd=parent)

@@ -1,0 +1,75 @@
+"""Locks that die with the process that holds them: open-file-description locks, one file per session, and one per folder of names.
+
+Source: fcntl(2), F_OFD_SETLK; flock(2).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_FLOCK = struct.Struct("hhqqi4x")
+
+
+def _asked(kind: int) -> bytes:
+    return _FLOCK.pack(kind, os.SEEK_SET, 0, 0, 0)
+
+
+@contextmanager
+def held(fd: int, purpose: str) -> Iterator[None]:
+    """Hold the lock of an open file while the block runs; the file says for what.
+
+    Raises: BlockingIOError when somebody else holds it.
+    """
+    try:
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _asked(fcntl.F_WRLCK))
+    except OSError as error:
+        if error.errno in {errno.EAGAIN, errno.EACCES}:
+            raise BlockingIOError(error.errno, "locked") from error
+        raise
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, json.dumps({"purpose": purpose, "pid": os.getpid(), "since": time.time()}).encode(), 0)
+    try:
+        yield
+    finally:
+        os.ftruncate(fd, 0)
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _asked(fcntl.F_UNLCK))
+
+
+def holder(fd: int) -> str:
+    """For what the lock of an open file is held by somebody else, nothing where it is free."""
+    answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _asked(fcntl.F_WRLCK))
+    if _FLOCK.unpack(answer)[0] == fcntl.F_UNLCK:
+        return ""
+    try:
+        return str(json.loads(os.pread(fd, 4096, 0))["purpose"])
+    except (ValueError, KeyError, TypeError):
+        return "another program"
+
+
+@contextmanager
+def names_locked(folder_fd: int, patience_s: float = 10.0) -> Iterator[None]:
+    """Keep other programs of ours from creating names in a folder while the block looks and creates.
+
+    Raises: BlockingIOError after the patience.
+    """
+    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder_fd)
+    try:
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(fd)
