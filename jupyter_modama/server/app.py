@@ -1,0 +1,40 @@
+"""The server extension: opens the tree when the server starts, and closes everything with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Unicode
+
+
+class ModamaExtension(ExtensionApp):
+    """Projects, sessions and sealed data in this Jupyter server."""
+
+    name = "jupyter_modama"
+    extension_url = "/modama/page"
+    load_other_extensions = True
+
+    root = Unicode("", help="Folder of the data tree; MODAMA_SITE or MODAMA_ROOT are used where this is empty.").tag(config=True)
+
+    def initialize_handlers(self) -> None:
+        from jupyter_modama.server.room import Room
+        from jupyter_modama.server.routes import routes
+
+        assert self.serverapp is not None
+        self.room = Room(self.serverapp.root_dir, self._site)
+        self.room.open()
+        if self.room.problem:
+            self.log.warning("modama: %s", self.room.problem)
+        self.handlers.extend(routes(self.room))
+
+    def _site(self) -> Any:
+        import os
+
+        from jupyter_modama.site import load_site
+
+        return load_site({**os.environ, "MODAMA_ROOT": self.root} if self.root else os.environ)
+
+    async def stop_extension(self) -> None:
+        if hasattr(self, "room"):
+            await self.room.close()

@@ -1,0 +1,184 @@
+"""`openapi.json`, made from the table of operations.
+
+    python -m jupyter_modama.server.openapi            prints it
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import sys
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from jupyter_modama.core import errors, model
+from jupyter_modama.core.operations import OPERATIONS, Kind, Operation
+
+PROBLEM = {"$ref": "#/components/schemas/Problem"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """An error, as application/problem+json (RFC 9457); further fields hold its facts."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class JobStarted:
+    """The answer to the start of a long operation."""
+
+    job: model.Job
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """What this server is, what it can do, and for whom."""
+
+    version: str
+    contract: str
+    mode: str  # embedded | managed | no-tree
+    site: str
+    root: str
+    contents_root: str | None  # the tree's root as a path of the Contents API; None where it lies outside
+    person: model.Person | None
+    areas: list[str]
+    previews: bool
+    libertem: bool
+    libertem_note: str
+    problem: str
+    suggested_root: str
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenInLibertem:
+    path: str = ""
+    path_b64: str = ""
+    parameters: dict[str, Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenedInLibertem:
+    """The address of the tab (below the server's base) in which the data set is, and what it is."""
+
+    url: str
+    uuid: str
+    name: str
+    shape: list[int]
+    already: bool
+    warning: str
+
+
+@dataclasses.dataclass(frozen=True)
+class MakeRoot:
+    """Make a data tree in the person's home, for a server that has none yet."""
+
+
+SERVER_TYPES = (Problem, JobStarted, Status, OpenInLibertem, OpenedInLibertem, MakeRoot, model.Event)
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the server extension."""
+    answers = [op.answer for op in OPERATIONS.values()]
+    wanted = [op.wanted for op in OPERATIONS.values()]
+    types = list(dict.fromkeys((*wanted, *answers, *SERVER_TYPES)))
+    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    refs = dict(zip(types, schemas, strict=True))
+    paths = {f"/modama/api/{op.name}": _path(op, refs) for op in OPERATIONS.values()}
+    paths |= _server_paths(refs)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "jupyter-modama",
+            "version": "1",
+            "description": "Operations on projects, sessions, folders and entries; made from the table of operations.",
+        },
+        "paths": dict(sorted(paths.items())),
+        "components": {"schemas": dict(sorted(components.items()))},
+        "x-errors": {code: cls.status for code, cls in sorted(errors.tree().items())},
+    }
+
+
+def _path(operation: Operation, refs: dict[Any, Any]) -> dict[str, Any]:
+    long = operation.kind is Kind.LONG
+    answer = refs[JobStarted] if long else refs[operation.answer]
+    post = {
+        "operationId": operation.name,
+        "summary": operation.says,
+        "x-kind": operation.kind.value,
+        "x-role": operation.least.name.lower(),
+        "requestBody": {"required": True, "content": {"application/json": {"schema": refs[operation.wanted]}}},
+        "responses": _responses("202" if long else "200", answer),
+    }
+    if long:
+        post["x-result"] = refs[operation.answer]
+    if operation.kind is not Kind.READ:
+        return {"post": post}
+    parameters = [
+        {"name": f.name, "in": "query", "required": _required(f), "schema": {"type": _simple(f)}}
+        for f in dataclasses.fields(operation.wanted)
+    ]
+    get = {k: v for k, v in post.items() if k != "requestBody"} | {
+        "operationId": f"{operation.name}.get",
+        "parameters": parameters,
+    }
+    return {"post": post, "get": get}
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _simple(field: dataclasses.Field[Any]) -> str:
+    return {"int": "integer", "bool": "boolean"}.get(str(field.type), "string")
+
+
+def _responses(status: str, schema: Any) -> dict[str, Any]:
+    return {
+        status: {"description": "the answer", "content": {"application/json": {"schema": schema}}},
+        "default": {"description": "an error", "content": {"application/problem+json": {"schema": PROBLEM}}},
+    }
+
+
+def _server_paths(refs: dict[Any, Any]) -> dict[str, Any]:
+    def post(name: str, says: str, wanted: Any, answer: Any) -> dict[str, Any]:
+        return {
+            "post": {
+                "operationId": name,
+                "summary": says,
+                "requestBody": {"required": True, "content": {"application/json": {"schema": refs[wanted]}}},
+                "responses": _responses("200", refs[answer]),
+            }
+        }
+
+    status = {"operationId": "status", "summary": "What this server is and can do.", "responses": _responses("200", refs[Status])}
+    return {
+        "/modama/api/status": {"get": status},
+        "/modama/api/libertem.open": post(
+            "libertem.open", "Open a file in LiberTEM.", OpenInLibertem, OpenedInLibertem
+        ),
+        "/modama/api/root.make": post("root.make", "Make a data tree in the home folder.", MakeRoot, Status),
+    }
+
+
+def text() -> str:
+    """The document as it is kept in the tree."""
+    return json.dumps(document(), indent=1, ensure_ascii=False, sort_keys=False) + "\n"
+
+
+@cache
+def contract() -> str:
+    """A short name of this version of the interface, by which front end and server find out that they belong together."""
+    return hashlib.sha256(text().encode()).hexdigest()[:12]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())

@@ -1,0 +1,128 @@
+"""Pictures and metadata of files of the tree, from the readers' workers."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.util
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_modama.core.errors import Invalid, ModamaError, Unsupported, printable
+from jupyter_modama.core.model import Axis, EntryKind, EntryMetadata, MetadataField, Signal
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.ports import Stat
+from jupyter_modama.store.disk import DiskStore, cache_folder
+
+NEEDED = ("numpy", "h5py", "PIL", "rsciio")
+MISSING = "nothing to read microscope files with is installed here (pip install 'jupyter-modama[readers]')"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture; `facts` is JSON for a header, `etag` changes with the file and with what was asked for."""
+
+    png: bytes
+    facts: str
+    etag: str
+
+
+class Previews:
+    """The readers, bound to one tree; the workers start when first needed."""
+
+    def __init__(self, store: DiskStore) -> None:
+        self.store = store
+        self.available = all(importlib.util.find_spec(name) for name in NEEDED)
+        self._pool: Any = None
+        self._cache: Any = None
+        self._guard = threading.Lock()
+
+    def _ready(self) -> Any:
+        if not self.available:
+            raise Unsupported(path="this file", why=MISSING)
+        with self._guard:
+            if self._pool is None:
+                from jupyter_modama.readers import PreviewCache, Pool
+
+                self._cache = PreviewCache(cache_folder() / "previews")
+                self._pool = Pool()
+            return self._pool
+
+    def _judged(self, path: TreePath) -> tuple[Stat, Path]:
+        """An ordinary file or folder in the tree, reached without a link, and where it lies."""
+        stat = self.store.stat(path)
+        if stat.kind in {EntryKind.LINK, EntryKind.OTHER}:
+            raise Unsupported(path=path.shown, why="it is a link or a device, no ordinary file")
+        return stat, Path(self.store.disk_path(path))
+
+    def metadata(self, path: TreePath) -> EntryMetadata:
+        """What the instrument wrote; a file that cannot be read is a normal answer."""
+        if not self.available:
+            return EntryMetadata(path.shown, "", False, MISSING)
+        _, file = self._judged(path)
+        try:
+            found = self._ready().metadata(file)
+        except ModamaError as error:
+            return EntryMetadata(path.shown, "", False, printable(str(error)).replace(str(file), path.shown))
+        return _entry_metadata(path, found)
+
+    def preview(self, arguments: Mapping[str, str]) -> Shown:
+        """The picture that the arguments of an address ask for.
+
+        Raises: Invalid, Unsupported, NotFound, TimedOut.
+        """
+        from jupyter_modama.readers import PreviewWish
+
+        path = TreePath.parse(arguments.get("path", ""), arguments.get("path_b64", ""))
+        wish = _wish(PreviewWish, arguments)
+        stat, file = self._judged(path)
+        pool = self._ready()
+        try:
+            found = self._cache.get(file, wish)
+            if found is None:
+                found = pool.preview(file, wish)
+                self._cache.put(file, wish, found)
+        except ModamaError as error:
+            if "path" in error.facts:
+                error.facts["path"] = path.shown
+                error.args = (error.says.format_map({**error.facts, "path": path.shown}),)
+            raise
+        stamp = f"{stat.inode}-{stat.modified.timestamp()}-{stat.size_bytes}-{wish}"
+        etag = f'"{hashlib.sha256(stamp.encode()).hexdigest()[:24]}"'
+        return Shown(found.png, _facts(found), etag)
+
+    def close(self) -> None:
+        with self._guard:
+            if self._pool is not None:
+                self._pool.close()
+                self._pool = None
+
+
+def _wish(kind: Any, arguments: Mapping[str, str]) -> Any:
+    """The wish in the arguments of an address, each by the type of its field."""
+    chosen: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):
+        if field.name in arguments:
+            convert = {"int": int, "float": float}.get(str(field.type).removeprefix("builtins."), str)
+            try:
+                chosen[field.name] = convert(arguments[field.name])
+            except ValueError as error:
+                raise Invalid(what=f"“{arguments[field.name]}” is no value for {field.name} of a preview") from error
+    return kind(**chosen)
+
+
+def _facts(found: Any) -> str:
+    facts = {f.name: getattr(found, f.name) for f in dataclasses.fields(found) if f.name not in {"png", "curve"}}
+    return json.dumps(facts, default=dataclasses.asdict)
+
+
+def _entry_metadata(path: TreePath, found: Any) -> EntryMetadata:
+    signals = tuple(
+        Signal(s.index, s.title, s.kind, tuple(s.shape), s.dtype, tuple(Axis(**dataclasses.asdict(a)) for a in s.axes))
+        for s in found.signals
+    )
+    fields = tuple(MetadataField(**dataclasses.asdict(f)) for f in found.fields)
+    return EntryMetadata(path.shown, found.format, found.readable, found.why, signals, fields)

@@ -1,0 +1,32 @@
+"""The addresses of the server extension: one per operation, from the table, and the few that are no operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_modama.core.operations import OPERATIONS
+from jupyter_modama.server import handlers
+from jupyter_modama.server.page import PageAssets, PageHandler
+from jupyter_modama.server.room import Room
+
+
+def routes(room: Room) -> list[tuple[str, type, dict[str, Any]]]:
+    """Patterns below the server's base, their handlers and what these get."""
+    shared = {"room": room}
+    fixed: list[tuple[str, type, dict[str, Any]]] = [
+        (r"/modama/api/status", handlers.StatusHandler, shared),
+        (r"/modama/api/openapi\.json", handlers.OpenApiHandler, shared),
+        (r"/modama/api/events", handlers.EventsHandler, shared),
+        (r"/modama/api/preview", handlers.PreviewHandler, shared),
+        (r"/modama/api/libertem\.open", handlers.LibertemHandler, shared),
+        (r"/modama/api/root\.make", handlers.MakeRootHandler, shared),
+    ]
+    of_table: list[tuple[str, type, dict[str, Any]]] = [
+        (rf"/modama/api/{name.replace('.', chr(92) + '.')}", handlers.OperationHandler, {**shared, "operation": op})
+        for name, op in OPERATIONS.items()
+    ]
+    pages: list[tuple[str, type, dict[str, Any]]] = [
+        (r"/modama/page/?", PageHandler, {}),
+        (r"/modama/page/assets/(.*)", PageAssets, {"path": PageAssets.folder}),
+    ]
+    return [*fixed, *of_table, *pages, (r"/modama/api/.*", handlers.UnknownHandler, shared)]
