@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from jupyter_modama.core.errors import Invalid, NotFound, ParametersNeeded, Unsupported, from_os, printable
+from jupyter_modama.core.errors import Invalid, ParametersNeeded, Unsupported, from_os, printable
 
 HYPERSPY = "HyperSpy reads it: use “Open in notebook”"
 # LiberTEM never recognises these, or takes them for something else and shows nonsense
@@ -30,7 +30,6 @@ OPENABLE |= HDF5
 HEADERS = (".hdr", ".toml", ".gtg", "_master.h5", "_000.tvips")  # a folder with one of these is one data set
 LOOKED_AT = 5000  # entries of a folder
 OFFERED = 200  # names in a form
-BIG_MRC = 2**31 - 4096  # from here on the offsets of LiberTEM's reader overflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +171,27 @@ def _raw(path: Path) -> Source:
 
 
 def _mrc(path: Path) -> Source:
-    """LiberTEM's own reader fails above 2 GiB, so such a file goes as raw numbers behind a header."""
-    size = stat(path).st_size
-    if size < BIG_MRC:
-        return Source(path, (path,))
+    """Goes as raw numbers: LiberTEM's own reader takes a stack for a stack of stacks, and fails above 2 GiB."""
     with open(path, "rb") as file:
-        return Source(path, (path,), mrc_as_raw(file.read(1024), size, shown(path)))
+        header = file.read(1024)
+    return Source(path, (path,), mrc_as_raw(header, stat(path).st_size, shown(path)))
 
 
-_REDIRECTS = {".mib": _mib, ".hdr": _hdr, ".emi": _emi, ".tvips": _tvips, ".raw": _raw, ".mrc": _mrc, ".mrcs": _mrc}
+def _h5(path: Path) -> Source:
+    """The master file of a DECTRIS detector only links to the data, and LiberTEM does not follow."""
+    stem = path.stem.removesuffix("_master")
+    if stem == path.stem:
+        return Source(path, (path,))
+    data = [name for name in names_in(path.parent) if name.startswith(f"{stem}_data_") and name.endswith(path.suffix)]
+    if len(data) > 1:
+        why = f"it links to {len(data)} files, and LiberTEM does not follow; open them one by one, such as {min(data)}"
+        raise Unsupported(path=shown(path), why=printable(why))
+    found = path.with_name(data[0]) if data else path
+    return Source(found, (found,))
+
+
+_REDIRECTS = {".mib": _mib, ".hdr": _hdr, ".emi": _emi, ".tvips": _tvips, ".raw": _raw}
+_REDIRECTS |= {".mrc": _mrc, ".mrcs": _mrc, ".h5": _h5, ".hdf5": _h5}
 
 
 def _beside(path: Path, names: Iterable[str]) -> Path | None:
@@ -240,7 +251,3 @@ def chunk_warning(dataset: dict[str, Any]) -> str:
         f"this file is compressed in blocks of {frames} frames, so for each frame {frames} are unpacked: expect it to "
         "be slow, and to need much memory. A copy with one frame per block is much faster"
     )
-
-
-def missing(path: Path) -> NotFound:
-    return NotFound(what=shown(path))

@@ -165,6 +165,8 @@ async def _parameters(source: files.Source, given: Mapping[str, Any], channel: C
         return _hdf5(found, info, name, source.suffix)
     if source.suffix == ".mib":
         return _mib(source, found, info, given, size), ""
+    if len(found.get("sig_shape", (0, 0))) != 2:
+        raise Unsupported(path=name, why=words.SPECTRA)
     return found, ""
 
 
@@ -225,9 +227,9 @@ def _hdf5(found: dict[str, Any], info: dict[str, Any], name: str, suffix: str) -
 
 def two_dimensional(params: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters with a scan of two dimensions: the REST interface takes nothing else."""
-    nav = [int(n) for n in params.get("nav_shape") or ()]
-    if not nav or len(nav) == 2:
+    if "nav_shape" not in params:
         return dict(params)
+    nav = [int(n) for n in params["nav_shape"]] or [1]
     rows = 1
     for n in nav[:-1]:
         rows *= n

@@ -9,6 +9,7 @@ NO_FRAMES = (
     "no array of three or more dimensions (a series of frames) is in it, and LiberTEM needs one. "
     "HyperSpy opens single images and spectra: use “Open in notebook”"
 )
+SPECTRA = "it holds spectra and no images. HyperSpy reads it: use “Open in notebook”"
 VELOX = "LiberTEM would take the axes of a Velox file the wrong way. HyperSpy reads it: use “Open in notebook”"
 BROKEN = {
     ".mib": "the file is cut short or no recording of a Merlin detector; perhaps the measurement was broken off",
@@ -28,7 +29,9 @@ def detect_broke(suffix: str, status: int) -> str:
 
 def not_recognised(suffix: str) -> str:
     kind = f"files of the kind {suffix}" if suffix else "files without an extension"
-    if suffix in {".dm3", ".dm4", ".blo", ".mrc", ".npy", ".seq", ".h5", ".hdf5", ".hspy", ".nxs", ".emd", ".frms6"}:
+    if suffix in {".dm3", ".dm4"}:
+        return f"no image that LiberTEM reads is in it: perhaps a spectrum, or the copy is not complete. {HYPERSPY}"
+    if suffix in {".blo", ".mrc", ".npy", ".seq", ".h5", ".hdf5", ".hspy", ".nxs", ".emd", ".frms6"}:
         return f"its content is not what its name says; the file may be damaged or still being copied. {HYPERSPY}"
     return f"LiberTEM does not recognise {kind}. {HYPERSPY}"
 
@@ -43,6 +46,10 @@ PATTERNS = (
     (r"No such file", "a file that belongs to it is missing"),
     (r"(compound|structured|void)", f"its numbers are of a compound type, which LiberTEM cannot show. {HYPERSPY}"),
     (r"can't open|Can't read data|filter returned|required filter", f"its compression is not installed. {HYPERSPY}"),
+    (
+        r"nopython|C-contiguous|len\(mem\)|^\s*$",
+        f"LiberTEM knows the format, but not numbers stored this way. {HYPERSPY}",
+    ),
     (r"MemoryError|allocate", "there is not enough memory for it"),
     (r"no answer \(HTTP (500|502|599)\)", "LiberTEM ended while it loaded the file; perhaps for want of memory"),
 )
@@ -54,7 +61,7 @@ def load_failed(said: str, suffix: str) -> tuple[str, list[str]]:
     own = re.sub(r"(?<![\w.])/(?:[^\s/'\"]+/)+", "…/", first)[:300]
     for pattern, why in PATTERNS:
         if re.search(pattern, said, re.IGNORECASE):
-            return why, [own]
+            return why, [own] if own else []
     if suffix in {".dm3", ".dm4"}:
         return f"LiberTEM reads images and stacks of them, and this file holds something else. {HYPERSPY}", [own]
     return f"LiberTEM says: {own or 'nothing'}. {HYPERSPY}", [own]
