@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import signal
@@ -12,11 +13,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
 
 from jupyter_modama.libertem.channel import Channel
 from jupyter_modama.libertem.proxy import NAME
@@ -54,9 +58,9 @@ class Jupyter:
         return Path(words[words.index("--socket") + 1])
 
     def get(self, path: str) -> tuple[int, str]:
-        request = urllib.request.Request(self.url + path, headers={"Authorization": f"token {self.token}"})
+        request = urllib.request.Request(self.url + path, headers={"Authorization": f"token {self.token}"})  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -149,6 +153,34 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def tab(server: Jupyter) -> AsyncIterator[Callable[..., Coroutine[Any, Any, dict[str, Any]]]]:
+    """What a page of LiberTEM hears: a function that waits for the next message of a type."""
+    url = server.url.replace("http", "ws", 1) + f"{NAME}/api/events/"
+    events = await websocket_connect(HTTPRequest(url, headers=server.channel.headers))
+
+    async def hear(*types: str) -> dict[str, Any]:
+        while True:
+            message = await asyncio.wait_for(events.read_message(), 60)
+            assert message is not None
+            if isinstance(message, str) and (found := json.loads(message))["messageType"] in types:
+                return dict(found)
+
+    try:
+        yield hear
+    finally:
+        events.close()
+        while await events.read_message() is not None:
+            pass
+
+
+async def shown(server: Jupyter) -> dict[str, dict[str, Any]]:
+    """The data sets that a new page of LiberTEM shows at once, by their id."""
+    async with tab(server) as hear:
+        state = await hear("INITIAL_STATE")
+    return {one["id"]: one["params"] for one in state["datasets"]}
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:

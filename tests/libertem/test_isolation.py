@@ -15,9 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from running_libertem import Jupyter, descendants, jupyter, run, wait_for
-from tornado.httpclient import HTTPRequest
-from tornado.websocket import websocket_connect
+from running_libertem import Jupyter, descendants, jupyter, run, tab, wait_for
 
 from jupyter_modama.core.errors import Unreachable, VersionMismatch
 from jupyter_modama.libertem import environment, proxy
@@ -67,26 +65,15 @@ async def analyse(server: Jupyter, opened: Opened) -> dict[str, Any]:
     analysis, compound, job = (str(uuid.uuid4()) for _ in range(3))
     details = {"analysisType": "SUM_FRAMES", "parameters": {"roi": {}}}
     put = server.channel.request
-    request = HTTPRequest(
-        server.url.replace("http", "ws") + "modama-libertem/api/events/", headers=server.channel.headers
-    )
-    events = await websocket_connect(request)
-    body = {"dataset": opened.uuid, "details": details}
-    await put("PUT", f"api/compoundAnalyses/{compound}/analyses/{analysis}/", body)
-    body = {"dataset": opened.uuid, "details": {"mainType": "SUM_FRAMES", "analyses": [analysis]}}
-    await put("PUT", f"api/compoundAnalyses/{compound}/", body)
-    await put("PUT", f"api/jobs/{job}/", {"job": {"analysis": analysis}})
-    try:
-        while True:
-            message = await events.read_message()
-            assert message is not None
-            if not isinstance(message, str):
-                continue
-            found: dict[str, Any] = json.loads(message)
-            if found["messageType"] in {"FINISH_JOB", "JOB_ERROR"} and found["job"] == job:
-                return found
-    finally:
-        events.close()
+    async with tab(server) as hear:
+        body = {"dataset": opened.uuid, "details": details}
+        await put("PUT", f"api/compoundAnalyses/{compound}/analyses/{analysis}/", body)
+        body = {"dataset": opened.uuid, "details": {"mainType": "SUM_FRAMES", "analyses": [analysis]}}
+        await put("PUT", f"api/compoundAnalyses/{compound}/", body)
+        await put("PUT", f"api/jobs/{job}/", {"job": {"analysis": analysis}})
+        while (found := await hear("FINISH_JOB", "JOB_ERROR"))["job"] != job:
+            pass
+        return found
 
 
 def test_no_tcp_socket_listens_before_or_after_an_analysis(server: Jupyter, scan: Path) -> None:
