@@ -43,6 +43,9 @@ export default ts.config(
         files: ['src/services/**/*.ts', 'src/api/**/*.ts'],
         rules: { 'no-restricted-globals': ['error', 'document', 'window', 'localStorage'] }
     },
-    { files: ['*.mjs'], languageOptions: { globals: { URL: 'readonly', console: 'readonly', process: 'readonly' } } },
+    {
+        files: ['*.mjs'],
+        languageOptions: { globals: { URL: 'readonly', console: 'readonly', process: 'readonly' } }
+    },
     prettier
 );

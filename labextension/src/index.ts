@@ -1,10 +1,6 @@
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { commands } from './plugins/commands';
+import { core } from './plugins/core';
+import { sidebar } from './plugins/sidebar';
 
-const plugin: JupyterFrontEndPlugin<void> = {
-    id: '@modama/labextension:plugin',
-    description: 'Projects and sessions in the left panel.',
-    autoStart: true,
-    activate: (_app: JupyterFrontEnd) => undefined
-};
-
-export default [plugin];
+/** Each can be disabled by itself; menus are in schema/commands.json. */
+export default [core, sidebar, commands];

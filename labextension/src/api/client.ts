@@ -1,0 +1,98 @@
+import { problemOf, unreachable } from './problem';
+import type {
+    Answer,
+    OpenedInLibertem,
+    OperationName,
+    Preview,
+    PreviewFacts,
+    PreviewOptions,
+    Status,
+    Wanted
+} from './types';
+
+/** How a request is sent; a host adds what its server wants to see (XSRF, token). */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** The server, as the interface sees it. */
+export interface Api {
+    /** The address that all other addresses begin with, with a slash at the end. */
+    readonly base: string;
+    call<K extends OperationName>(op: K, wanted: Wanted<K>, signal?: AbortSignal): Promise<Answer<K>>;
+    status(signal?: AbortSignal): Promise<Status>;
+    preview(at: Located, options: PreviewOptions, signal?: AbortSignal): Promise<Preview>;
+    openInLibertem(at: Located, parameters?: Record<string, unknown>): Promise<OpenedInLibertem>;
+    /** Make a data tree in the person's home, for a server that has none. */
+    makeRoot(): Promise<Status>;
+    /** The event stream, from after the event `last` on. */
+    events(last: string, signal: AbortSignal): Promise<Response>;
+}
+
+/** Whatever has a path: an entry, a session, a project. */
+export interface Located {
+    path: string;
+    path_b64?: string;
+}
+
+/** The fields that name a path on the wire. */
+export function at(located: Located): { path: string; path_b64?: string } {
+    return located.path_b64 ? { path: located.path, path_b64: located.path_b64 } : { path: located.path };
+}
+
+/** The server behind `fetch`; `base` is the Jupyter server's address with a slash at the end. */
+export function connect(base: string, fetch: Fetch): Api {
+    const root = `${base}modama/api/`;
+
+    async function send(path: string, init: RequestInit): Promise<Response> {
+        let response: Response;
+        try {
+            response = await fetch(root + path, { ...init, cache: 'no-store' });
+        } catch (error) {
+            if (init.signal?.aborted) {
+                throw error;
+            }
+            throw unreachable(error instanceof Error ? error.message : String(error));
+        }
+        if (!response.ok) {
+            throw await problemOf(response);
+        }
+        return response;
+    }
+
+    async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+        const headers = { 'Content-Type': 'application/json' };
+        const response = await send(path, { method: 'POST', headers, body: JSON.stringify(body), signal });
+        return (await response.json()) as T;
+    }
+
+    return {
+        base,
+        call: (op, wanted, signal) => post(op, wanted, signal),
+        status: async signal => (await (await send('status', { signal })).json()) as Status,
+        openInLibertem: async (located, parameters) => {
+            const wanted = { ...at(located), ...(parameters ? { parameters } : {}) };
+            const opened = await post<OpenedInLibertem>('libertem.open', wanted);
+            return { ...opened, url: base + opened.url.replace(/^\//, '') };
+        },
+        makeRoot: () => post('root.make', {}),
+        preview: async (located, options, signal) => {
+            const query = new URLSearchParams();
+            for (const [name, value] of Object.entries({ ...at(located), ...options })) {
+                if (value !== undefined) {
+                    query.set(name, String(value));
+                }
+            }
+            const response = await send(`preview?${query.toString()}`, { signal });
+            return { blob: await response.blob(), facts: factsOf(response) };
+        },
+        events: (last, signal) =>
+            send('events', {
+                signal,
+                headers: { Accept: 'text/event-stream', ...(last ? { 'Last-Event-ID': last } : {}) }
+            })
+    };
+}
+
+/** What the server says about a picture, beside the picture. */
+function factsOf(response: Response): PreviewFacts {
+    return JSON.parse(response.headers.get('X-Modama-Preview') ?? '{}') as PreviewFacts;
+}

@@ -1,0 +1,181 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import { ILauncher } from '@jupyterlab/launcher';
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import type { Located } from '../api/client';
+import { modamaIcon } from '../lab/icon';
+import { dataPath } from '../lab/paths';
+import { copyText, openInLibertem, openInNotebook, start } from '../services/actions';
+import type { Modama } from '../services/modama';
+import { IModama } from '../tokens';
+import { PANEL } from './sidebar';
+
+export const CommandIDs = {
+    showPanel: 'modama:show-panel',
+    startLibertem: 'modama:start-libertem',
+    newProject: 'modama:new-project',
+    newSession: 'modama:new-session',
+    seal: 'modama:seal-session',
+    verify: 'modama:verify-session',
+    openInLibertem: 'modama:open-in-libertem',
+    openInNotebook: 'modama:open-in-notebook',
+    showLinks: 'modama:show-links',
+    copyPath: 'modama:copy-path',
+    explain: 'modama:explain-entry',
+    showInPanel: 'modama:show-in-panel'
+} as const;
+
+const DESCRIBED = {
+    args: {
+        type: 'object',
+        properties: {
+            path: {
+                type: 'string',
+                description: 'A path of the data, below its root; without one, what is selected'
+            },
+            browser: { type: 'boolean', description: 'Take what is selected in the file browser' }
+        }
+    }
+} as const;
+
+/** What can be done, as commands: for the palette, for menus and shortcuts, for other extensions. */
+export const commands: JupyterFrontEndPlugin<void> = {
+    id: '@modama/labextension:commands',
+    description: 'The commands of MODAMA, in the palette, the launcher and the menus of the file browser.',
+    autoStart: true,
+    requires: [IModama],
+    optional: [ICommandPalette, ILauncher, IFileBrowserFactory],
+    activate: (
+        app: JupyterFrontEnd,
+        modama: Modama,
+        palette: ICommandPalette | null,
+        launcher: ILauncher | null,
+        browsers: IFileBrowserFactory | null
+    ): void => {
+        addPanelCommands(app, modama);
+        addEntryCommands(app, modama, args => targetOf(modama, browsers, args));
+        const { trans } = modama.host;
+        for (const command of Object.values(CommandIDs)) {
+            palette?.addItem({ command, category: trans.__('MODAMA') });
+        }
+        launcher?.add({ command: CommandIDs.showPanel, category: trans.__('MODAMA'), rank: 0 });
+        launcher?.add({ command: CommandIDs.startLibertem, category: trans.__('MODAMA'), rank: 1 });
+    }
+};
+
+/** What a command is about: the path it was given, or what is selected in the file browser or in the panel. */
+function targetOf(
+    modama: Modama,
+    browsers: IFileBrowserFactory | null,
+    args: ReadonlyPartialJSONObject
+): Located | undefined {
+    if (typeof args.path === 'string') {
+        return { path: args.path };
+    }
+    if (args.browser) {
+        const item = browsers?.tracker.currentWidget?.selectedItems().next().value;
+        const path = item && dataPath(modama, item.path);
+        return path === undefined ? undefined : { path };
+    }
+    return modama.selected.get();
+}
+
+function addEntryCommands(
+    app: JupyterFrontEnd,
+    modama: Modama,
+    target: (args: ReadonlyPartialJSONObject) => Located | undefined
+): void {
+    const { trans } = modama.host;
+    const add = (id: string, label: string, act: (entry: Located) => unknown) =>
+        app.commands.addCommand(id, {
+            label,
+            caption: trans.__(
+                'Works on the file or folder that is selected in the panel or in the file browser'
+            ),
+            describedBy: DESCRIBED,
+            isEnabled: args => target(args) !== undefined,
+            execute: args => {
+                const entry = target(args);
+                return entry && act(entry);
+            }
+        });
+    const ask = (kind: 'links' | 'explain') => (entry: Located) => {
+        app.shell.activateById(PANEL);
+        modama.ask.set({ kind, entry });
+    };
+    add(CommandIDs.openInLibertem, trans.__('Open in LiberTEM'), entry => openInLibertem(modama, entry));
+    add(CommandIDs.openInNotebook, trans.__('Open in Notebook'), entry => openInNotebook(modama, entry));
+    add(CommandIDs.showLinks, trans.__('Copy Links and Commands…'), ask('links'));
+    add(CommandIDs.explain, trans.__('Why Can’t I Write Here?'), ask('explain'));
+    add(CommandIDs.copyPath, trans.__('Copy Path of Data'), entry =>
+        copyText(modama, entry.path, trans.__('The path'))
+    );
+    add(CommandIDs.showInPanel, trans.__('Show in MODAMA'), ({ path }) => {
+        const cut = path.lastIndexOf('/');
+        app.shell.activateById(PANEL);
+        modama.places.go({
+            view: 'folder',
+            path: path.slice(0, Math.max(0, cut)),
+            select: path.slice(cut + 1)
+        });
+    });
+}
+
+function addPanelCommands(app: JupyterFrontEnd, modama: Modama): void {
+    const { api, ask, host, places } = modama;
+    const { trans } = host;
+    const here = () => places.current.get();
+    const add = (id: string, label: string, execute: () => unknown, isEnabled = () => true) =>
+        app.commands.addCommand(id, {
+            label,
+            isEnabled,
+            describedBy: { args: { type: 'object', properties: {} } },
+            icon: args => (args.isPalette ? undefined : modamaIcon),
+            execute: () => {
+                app.shell.activateById(PANEL);
+                return execute();
+            }
+        });
+    const inSession = () => here().view === 'session';
+    const session = async () => {
+        const place = here();
+        return place.view === 'session' ? api.call('session.show', place) : undefined;
+    };
+    add(CommandIDs.showPanel, trans.__('Projects and Sessions'), () => undefined);
+    add(CommandIDs.startLibertem, trans.__('LiberTEM'), () =>
+        host.open(`${api.base}modama-libertem/`, trans.__('LiberTEM'))
+    );
+    add(CommandIDs.newProject, trans.__('New MODAMA Project…'), () => ask.set({ kind: 'new-project' }));
+    add(
+        CommandIDs.newSession,
+        trans.__('New MODAMA Session…'),
+        () => {
+            const place = here();
+            if (place.view === 'project' || place.view === 'session') {
+                ask.set({ kind: 'new-session', project: place.project });
+            }
+        },
+        () => here().view === 'project' || inSession()
+    );
+    add(
+        CommandIDs.seal,
+        trans.__('Seal MODAMA Session…'),
+        async () => {
+            const found = await session();
+            return found && ask.set({ kind: 'seal', session: found });
+        },
+        inSession
+    );
+    add(
+        CommandIDs.verify,
+        trans.__('Verify MODAMA Session'),
+        async () => {
+            const found = await session();
+            return found && start(modama, 'session.verify', found);
+        },
+        inSession
+    );
+    places.current.subscribe(() => app.commands.notifyCommandChanged());
+    modama.selected.subscribe(() => app.commands.notifyCommandChanged());
+}

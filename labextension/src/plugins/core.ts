@@ -1,0 +1,31 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ServerConnection } from '@jupyterlab/services';
+import { IStateDB } from '@jupyterlab/statedb';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { connect } from '../api/client';
+import { labHost } from '../lab/host';
+import { openNotebook, openText } from '../lab/notebooks';
+import { Modama } from '../services/modama';
+import { IModama } from '../tokens';
+import { VERSION } from '../version';
+
+/** The services behind all other plugins. */
+export const core: JupyterFrontEndPlugin<Modama> = {
+    id: '@modama/labextension:core',
+    description: 'The services behind the MODAMA panel.',
+    autoStart: true,
+    provides: IModama,
+    optional: [ITranslator, IStateDB],
+    activate: (app: JupyterFrontEnd, translator: ITranslator | null, state: IStateDB | null): Modama => {
+        const trans = (translator ?? nullTranslator).load('jupyter_modama');
+        const settings = app.serviceManager.serverSettings;
+        const api = connect(settings.baseUrl, (url, init) =>
+            ServerConnection.makeRequest(url, init, settings)
+        );
+        const host = labHost(app, trans, state);
+        const modama = new Modama(api, host, VERSION);
+        host.openNotebook = wanted => openNotebook(app, modama, wanted);
+        host.openText = path => openText(app, modama, path);
+        return modama;
+    }
+};

@@ -1,0 +1,78 @@
+import type { Api, Located } from '../api/client';
+import type { Entry, Session } from '../api/types';
+import type { Host } from '../ui/host';
+import { Jobs } from './jobs';
+import { News } from './news';
+import { Places } from './place';
+import { ServerPart } from './serverpart';
+import { Value } from './value';
+
+/** A dialog that is open, and what it is about. */
+export type Ask =
+    | { kind: 'new-project' }
+    | { kind: 'new-session'; project: string; path_b64?: string }
+    | { kind: 'seal'; session: Session }
+    | { kind: 'unseal'; session: Session }
+    | { kind: 'explain'; entry: Located }
+    | { kind: 'links'; entry: Located }
+    | { kind: 'libertem'; entry: Located };
+
+/** Everything that the interface stands on; no DOM in it. */
+export class Modama {
+    readonly news: News;
+    readonly jobs: Jobs;
+    readonly places: Places;
+    readonly server: ServerPart;
+    readonly ask = new Value<Ask | undefined>(undefined);
+    /** The entry that commands and menus act on. */
+    readonly selected = new Value<Entry | undefined>(undefined);
+    /** Goes up when projects or sessions may have changed, so that lists are asked for again. */
+    readonly revision = new Value(0);
+
+    constructor(
+        readonly api: Api,
+        readonly host: Host,
+        version: string
+    ) {
+        this.news = new News(api);
+        this.jobs = new Jobs(api, host, this.news);
+        this.places = new Places(host.store);
+        this.server = new ServerPart(api, version);
+        const ended = new Set<string>();
+        this.jobs.all.subscribe(() => {
+            for (const job of this.jobs.all.get().values()) {
+                if (job.ended && !ended.has(job.id)) {
+                    ended.add(job.id);
+                    this.changed();
+                }
+            }
+        });
+        for (const type of ['seal', 'members']) {
+            this.news.on(type, () => this.changed());
+        }
+    }
+
+    /** Meet the server; may be called again after a failure. */
+    async start(): Promise<void> {
+        if (!(await this.server.check()) || this.started) {
+            return;
+        }
+        this.started = true;
+        await this.places.restore();
+        if (this.host.events === 'stream') {
+            this.news.start();
+        }
+        await this.jobs.resume().catch(() => undefined);
+    }
+
+    changed(): void {
+        this.revision.set(this.revision.get() + 1);
+    }
+
+    dispose(): void {
+        this.news.dispose();
+        this.jobs.dispose();
+    }
+
+    private started = false;
+}

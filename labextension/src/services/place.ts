@@ -1,0 +1,68 @@
+import type { Host } from '../ui/host';
+import { Value } from './value';
+
+/** Where one is in the panel. */
+export type Place =
+    | { view: 'projects' }
+    | { view: 'project'; project: string; path_b64?: string }
+    | { view: 'session'; project: string; session: string; path_b64?: string }
+    | { view: 'folder'; path: string; path_b64?: string; select?: string };
+
+const KEY = 'place';
+
+/** Where one is, kept over a reload of the page. */
+export class Places {
+    readonly current = new Value<Place>({ view: 'projects' });
+
+    constructor(private store: Host['store']) {}
+
+    /** Go to where one was; stays where one is if somebody has gone somewhere meanwhile. */
+    async restore(): Promise<void> {
+        const before = this.current.get();
+        const kept = await this.store.load(KEY).catch(() => undefined);
+        if (isPlace(kept) && this.current.get() === before) {
+            this.current.set(kept);
+        }
+    }
+
+    go(place: Place): void {
+        this.current.set(place);
+        void this.store.save(KEY, place).catch(() => undefined);
+    }
+
+    /** One level up; the list of projects is the top. */
+    up(): void {
+        this.go(above(this.current.get()));
+    }
+}
+
+/** The place that one level up leads to. */
+export function above(place: Place): Place {
+    if (place.view === 'session') {
+        return { view: 'project', project: place.project };
+    }
+    if (place.view === 'folder' && place.path.includes('/')) {
+        const cut = place.path.lastIndexOf('/');
+        return { view: 'folder', path: place.path.slice(0, cut), select: place.path.slice(cut + 1) };
+    }
+    return { view: 'projects' };
+}
+
+function isPlace(value: unknown): value is Place {
+    if (value === null || typeof value !== 'object' || !('view' in value)) {
+        return false;
+    }
+    const { view, project, session, path } = value as Record<string, unknown>;
+    switch (view) {
+        case 'projects':
+            return true;
+        case 'project':
+            return typeof project === 'string';
+        case 'session':
+            return typeof project === 'string' && typeof session === 'string';
+        case 'folder':
+            return typeof path === 'string';
+        default:
+            return false;
+    }
+}

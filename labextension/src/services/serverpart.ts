@@ -1,0 +1,47 @@
+import type { Api } from '../api/client';
+import { asProblem } from '../api/problem';
+import type { Status } from '../api/types';
+import { Value } from './value';
+
+export type ServerState =
+    | { kind: 'checking' }
+    | { kind: 'ready'; status: Status }
+    /** There is a Jupyter server, and it does not know us. */
+    | { kind: 'missing' }
+    | { kind: 'other-version'; found: string; wanted: string }
+    | { kind: 'down'; detail: string };
+
+/** Whether the other half of this program is there and speaks the same language. */
+export class ServerPart {
+    readonly state = new Value<ServerState>({ kind: 'checking' });
+
+    constructor(
+        private api: Api,
+        readonly version: string
+    ) {}
+
+    async check(): Promise<boolean> {
+        this.state.set({ kind: 'checking' });
+        try {
+            const status = await this.api.status();
+            this.state.set(
+                series(status.version) === series(this.version)
+                    ? { kind: 'ready', status }
+                    : { kind: 'other-version', found: status.version, wanted: this.version }
+            );
+        } catch (error) {
+            const problem = asProblem(error);
+            this.state.set(
+                problem.code === 'no-server-part'
+                    ? { kind: 'missing' }
+                    : { kind: 'down', detail: problem.message }
+            );
+        }
+        return this.state.get().kind === 'ready';
+    }
+}
+
+/** What has to be equal for two halves to go together: the first two numbers. */
+function series(version: string): string {
+    return version.split('.').slice(0, 2).join('.');
+}

@@ -1,0 +1,59 @@
+import type { Place } from '../services/place';
+import { useModama, useTrans, useValue } from './context';
+import { IconButton } from './parts';
+
+/** The way from the list of projects to here; each step leads back. */
+export function Crumbs(): JSX.Element | null {
+    const { places } = useModama();
+    const trans = useTrans();
+    const place = useValue(places.current);
+    const steps = stepsTo(place, trans.__('Projects'));
+    if (steps.length < 2) {
+        return null;
+    }
+    return (
+        <nav className="mo-crumbs" aria-label={trans.__('You are here')}>
+            <IconButton
+                icon="back"
+                label={trans.__('One level up')}
+                onClick={() => places.go(steps[steps.length - 2][1])}
+            />
+            <ol>
+                {steps.map(([name, to], index) => (
+                    <li key={`${index} ${name}`}>
+                        {index < steps.length - 1 ? (
+                            <button type="button" className="mo-crumb" onClick={() => places.go(to)}>
+                                {name}
+                            </button>
+                        ) : (
+                            <span aria-current="page">{name}</span>
+                        )}
+                    </li>
+                ))}
+            </ol>
+        </nav>
+    );
+}
+
+/** Names and places from the list of projects down to `place`. The area (the first folder of a path) is no step of its own. */
+export function stepsTo(place: Place, top: string): [string, Place][] {
+    const steps: [string, Place][] = [[top, { view: 'projects' }]];
+    if (place.view === 'projects') {
+        return steps;
+    }
+    const path = place.view === 'folder' ? place.path : place.project;
+    const names = path.split('/');
+    for (let depth = names.length > 1 ? 2 : 1; depth <= names.length; depth++) {
+        const here = names.slice(0, depth).join('/');
+        steps.push([
+            names[depth - 1],
+            depth === 2 ? { view: 'project', project: here } : { view: 'folder', path: here }
+        ]);
+    }
+    if (place.view === 'session') {
+        steps.push([place.session, place]);
+    } else {
+        steps[steps.length - 1][1] = place;
+    }
+    return steps;
+}

@@ -1,0 +1,72 @@
+import { at, type Located } from '../api/client';
+import { useAnswer, useModama, useTrans, useValue } from './context';
+import { LibertemDialog } from './LibertemDialog';
+import { LinksView } from './LinksView';
+import { Modal } from './Modal';
+import { NewProjectDialog } from './NewProjectDialog';
+import { NewSessionDialog } from './NewSessionDialog';
+import { Box, Loading, ProblemBox } from './parts';
+import { SealDialog } from './SealDialog';
+import { UnsealDialog } from './UnsealDialog';
+
+/** The dialog that is open, if one is. */
+export function Dialogs(): JSX.Element | null {
+    const asked = useValue(useModama().ask);
+    switch (asked?.kind) {
+        case 'new-project':
+            return <NewProjectDialog />;
+        case 'new-session':
+            return <NewSessionDialog project={asked.project} path_b64={asked.path_b64} />;
+        case 'seal':
+            return <SealDialog session={asked.session} />;
+        case 'unseal':
+            return <UnsealDialog session={asked.session} />;
+        case 'explain':
+            return <ExplainDialog entry={asked.entry} />;
+        case 'links':
+            return <LinksDialog entry={asked.entry} />;
+        case 'libertem':
+            return <LibertemDialog entry={asked.entry} />;
+        default:
+            return null;
+    }
+}
+
+function ExplainDialog({ entry }: { entry: Located }): JSX.Element {
+    const { api } = useModama();
+    const trans = useTrans();
+    const { answer, problem, again } = useAnswer(
+        signal => api.call('entry.explain', at(entry), signal),
+        entry.path
+    );
+    return (
+        <Modal title={trans.__('Why can’t I write here?')}>
+            <p className="mo-quiet">
+                <code>{entry.path}</code>
+            </p>
+            {!answer && !problem && <Loading />}
+            {problem && <ProblemBox problem={problem} again={again} />}
+            {answer && (
+                <>
+                    <Box kind={answer.writable ? 'success' : 'warning'}>{answer.sentence}</Box>
+                    <ul>
+                        {answer.reasons.map(({ code, sentence, next_step }) => (
+                            <li key={code}>
+                                {sentence !== answer.sentence && sentence} {next_step}
+                            </li>
+                        ))}
+                    </ul>
+                </>
+            )}
+        </Modal>
+    );
+}
+
+function LinksDialog({ entry }: { entry: Located }): JSX.Element {
+    const trans = useTrans();
+    return (
+        <Modal title={trans.__('Links and commands for “%1”', entry.path.split('/').pop())}>
+            <LinksView entry={entry} />
+        </Modal>
+    );
+}

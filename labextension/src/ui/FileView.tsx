@@ -1,0 +1,75 @@
+import { useState } from 'react';
+import type { Entry } from '../api/types';
+import { copyText, openInLibertem, openInNotebook } from '../services/actions';
+import { bytes, moment } from '../services/format';
+import { useModama, useTrans } from './context';
+import { MetadataView } from './MetadataView';
+import { Box, Button, Facts, IconButton } from './parts';
+import { PreviewView } from './PreviewView';
+
+/** One file: how it looks, what it says of itself, what can be done with it. */
+export function FileView({ entry, onClose }: { entry: Entry; onClose(): void }): JSX.Element {
+    const trans = useTrans();
+    const [tab, setTab] = useState<'preview' | 'metadata'>('preview');
+    return (
+        <section className="mo-file" aria-label={trans.__('File %1', entry.name)}>
+            <div className="mo-heading">
+                <h3 title={entry.path}>{entry.name}</h3>
+                <IconButton icon="close" label={trans.__('Close')} onClick={onClose} />
+            </div>
+            {entry.problem && <Box kind="warning">{entry.problem}</Box>}
+            <FileActions entry={entry} />
+            <div className="mo-tabs" role="tablist">
+                {(['preview', 'metadata'] as const).map(name => (
+                    <button
+                        key={name}
+                        type="button"
+                        role="tab"
+                        aria-selected={tab === name}
+                        className="mo-tab"
+                        onClick={() => setTab(name)}
+                    >
+                        {name === 'preview' ? trans.__('Preview') : trans.__('Metadata')}
+                    </button>
+                ))}
+            </div>
+            {tab === 'preview' ? <PreviewView entry={entry} /> : <MetadataView entry={entry} />}
+            <Facts
+                rows={[
+                    [trans.__('Size'), bytes(entry.size_bytes)],
+                    [trans.__('Modified'), moment(entry.modified)],
+                    [trans.__('Owner'), entry.owner],
+                    [trans.__('Points to'), entry.target],
+                    [trans.__('Sealed'), entry.sealed ? trans.__('yes, it cannot be changed') : '']
+                ]}
+            />
+        </section>
+    );
+}
+
+function FileActions({ entry }: { entry: Entry }): JSX.Element {
+    const modama = useModama();
+    const { host, ask } = modama;
+    const trans = useTrans();
+    return (
+        <div className="mo-toolbar">
+            <Button icon="image" look="main" onClick={() => void openInLibertem(modama, entry)}>
+                {trans.__('Open in LiberTEM')}
+            </Button>
+            {host.openNotebook && (
+                <Button icon="notebook" onClick={() => void openInNotebook(modama, entry)}>
+                    {trans.__('Open in notebook')}
+                </Button>
+            )}
+            <Button icon="copy" onClick={() => void copyText(modama, entry.path, trans.__('The path'))}>
+                {trans.__('Copy path')}
+            </Button>
+            <Button icon="link" onClick={() => ask.set({ kind: 'links', entry })}>
+                {trans.__('Links')}
+            </Button>
+            <Button icon="question" onClick={() => ask.set({ kind: 'explain', entry })}>
+                {trans.__('Why can’t I write here?')}
+            </Button>
+        </div>
+    );
+}

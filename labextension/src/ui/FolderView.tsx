@@ -1,0 +1,136 @@
+import { useEffect, useMemo, useState } from 'react';
+import type { Located } from '../api/client';
+import type { Entry } from '../api/types';
+import { amount } from '../services/format';
+import { Listing } from '../services/listing';
+import { above, type Place } from '../services/place';
+import { useModama, useSettled, useTrans, useValue } from './context';
+import { EntryList } from './EntryList';
+import { FileView } from './FileView';
+import { Box, Button, Choice, IconButton, ProblemBox, Search } from './parts';
+
+/** One folder with all that is in it, and what is selected there. */
+export function FolderView({ folder, select }: { folder: Located; select?: string }): JSX.Element {
+    const trans = useTrans();
+    return (
+        <section className="mo-page mo-page-split" aria-label={trans.__('Folder %1', folder.path)}>
+            <FolderList folder={folder} select={select} />
+        </section>
+    );
+}
+
+/** The list with its tools, and below it the selected file. */
+export function FolderList({ folder, select }: { folder: Located; select?: string }): JSX.Element {
+    const { api, places, selected: shared, ask } = useModama();
+    const trans = useTrans();
+    const [filter, setFilter] = useState('');
+    const [sort, setSort] = useState('name');
+    const [selected, setSelected] = useState<Entry | undefined>();
+    const settled = useSettled(filter);
+    const listing = useMemo(
+        () => new Listing(api, folder, sort, settled),
+        [api, folder.path, folder.path_b64, sort, settled]
+    );
+    const { head, problem, changed } = useValue(listing.state);
+
+    useEffect(() => {
+        const stop = listing.watch(() => document.visibilityState === 'visible');
+        return () => {
+            stop();
+            listing.dispose();
+        };
+    }, [listing]);
+    useEffect(() => setSelected(undefined), [folder.path]);
+    useEffect(() => {
+        shared.set(selected);
+        return () => shared.set(undefined);
+    }, [selected]);
+
+    const open = (entry: Entry) => {
+        if (entry.kind === 'folder' || (entry.kind === 'link' && entry.size_bytes === null)) {
+            places.go(placeOf(entry));
+        } else {
+            setSelected(entry);
+        }
+    };
+    return (
+        <>
+            <div className="mo-toolbar">
+                <Search value={filter} onChange={setFilter} label={trans.__('Filter by name')} />
+                <Choice
+                    label={trans.__('Sort by')}
+                    value={sort}
+                    onChange={setSort}
+                    options={[
+                        ['name', trans.__('name')],
+                        ['-name', trans.__('name, last first')],
+                        ['-modified', trans.__('newest first')],
+                        ['modified', trans.__('oldest first')],
+                        ['-size', trans.__('largest first')],
+                        ['type', trans.__('type')]
+                    ]}
+                />
+                <IconButton
+                    icon="refresh"
+                    label={trans.__('Refresh')}
+                    onClick={() => void listing.refresh()}
+                />
+                <IconButton
+                    icon="question"
+                    label={trans.__('Why can’t I write here?')}
+                    onClick={() => ask.set({ kind: 'explain', entry: folder })}
+                />
+            </div>
+            {head && !head.writable && head.reason && <p className="mo-quiet">{head.reason}</p>}
+            {problem && <ProblemBox problem={problem} again={() => void listing.refresh()} />}
+            {changed && (
+                <Box kind="info">
+                    {trans.__('The content of this folder has changed.')}{' '}
+                    <Button onClick={() => void listing.refresh()}>{trans.__('Show')}</Button>
+                </Box>
+            )}
+            <EntryList
+                listing={listing}
+                selected={selected?.name ?? select}
+                onSelect={setSelected}
+                onOpen={open}
+                onUp={() =>
+                    places.go(parentOf(places.current.get(), folder.path, head?.project, head?.session))
+                }
+            />
+            <p className="mo-count" role="status">
+                {head && trans._n('1 entry', '%1 entries', head.total, amount(head.total))}
+            </p>
+            {selected && selected.kind !== 'folder' && (
+                <FileView key={selected.path} entry={selected} onClose={() => setSelected(undefined)} />
+            )}
+        </>
+    );
+}
+
+/** The place that shows an entry: sessions and projects have their own pages. */
+export function placeOf(entry: Entry): Place {
+    const { path, path_b64, role_in_tree } = entry;
+    const cut = path.lastIndexOf('/');
+    if (role_in_tree === 'project') {
+        return { view: 'project', project: path, path_b64 };
+    }
+    if (role_in_tree === 'session') {
+        return { view: 'session', project: path.slice(0, cut), session: path.slice(cut + 1), path_b64 };
+    }
+    return { view: 'folder', path, path_b64 };
+}
+
+function parentOf(place: Place, path: string, project = '', session = ''): Place {
+    if (place.view !== 'folder') {
+        return above(place);
+    }
+    const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+    if (project && session && parent === `${project}/${session}`) {
+        return { view: 'session', project, session };
+    }
+    if (project && parent === project) {
+        return { view: 'project', project };
+    }
+    return above(place);
+}

@@ -1,0 +1,58 @@
+import type { Job } from '../api/types';
+import { hasEnded } from '../services/jobs';
+import { fraction, phrase } from '../services/phrases';
+import { useModama, useTrans } from './context';
+import { Box, Button } from './parts';
+
+/** How far a long operation is, or how it ended. */
+export function JobLine({ job }: { job: Job }): JSX.Element {
+    const { jobs } = useModama();
+    const trans = useTrans();
+    const says = phrase(job, trans);
+    if (hasEnded(job)) {
+        return (
+            <Box kind={job.state === 'done' ? 'success' : 'warning'}>
+                <p>{says.text}</p>
+                <Differences job={job} />
+            </Box>
+        );
+    }
+    return (
+        <div className="mo-job" role="status" aria-live="polite">
+            <span>{says.text}</span>
+            <progress max={1} value={fraction(job)} />
+            {job.cancellable && (
+                <Button icon="close" onClick={() => void jobs.cancel(job.id)}>
+                    {trans.__('Cancel')}
+                </Button>
+            )}
+        </div>
+    );
+}
+
+/** The files that a verification found missing, changed or new. */
+function Differences({ job }: { job: Job }): JSX.Element | null {
+    const trans = useTrans();
+    const problem = job.problem;
+    if (!problem) {
+        return null;
+    }
+    const names = (fact: unknown): string[] => (Array.isArray(fact) ? fact.map(String) : []);
+    const groups: [string, string[]][] = [
+        [trans.__('missing'), names(problem.missing)],
+        [trans.__('changed'), names(problem.changed)],
+        [trans.__('new'), names(problem.new)],
+        [trans.__('unreadable'), names(problem.unreadable)]
+    ];
+    return (
+        <ul className="mo-names">
+            {groups.flatMap(([word, paths]) =>
+                paths.map(path => (
+                    <li key={`${word}/${path}`}>
+                        <strong>{word}</strong> <code>{path}</code>
+                    </li>
+                ))
+            )}
+        </ul>
+    );
+}

@@ -1,0 +1,102 @@
+import { useEffect, useState } from 'react';
+import type { Entry, PreviewOptions } from '../api/types';
+import { useAnswer, useModama, useSettled, useTrans } from './context';
+import { Choice, Loading, ProblemBox } from './parts';
+
+const SIZE_PX = 512;
+
+/** A picture of the file, with what helps to see something in it. */
+export function PreviewView({ entry }: { entry: Entry }): JSX.Element {
+    const { api } = useModama();
+    const trans = useTrans();
+    const [contrast, setContrast] = useState<PreviewOptions['contrast']>('auto');
+    const [gamma, setGamma] = useState(1);
+    const [frame, setFrame] = useState<number | undefined>();
+    const options = useSettled(
+        JSON.stringify({ size: SIZE_PX, contrast, gamma, ...(frame === undefined ? {} : { frame }) }),
+        120
+    );
+    const { answer, problem, loading } = useAnswer(
+        signal => api.preview(entry, JSON.parse(options) as PreviewOptions, signal),
+        entry.path,
+        [options, entry.modified]
+    );
+    const url = useObjectUrl(answer?.blob);
+    const frames = Number(answer?.facts.frames ?? 1);
+    const shown = frame ?? Number(answer?.facts.frame ?? 0);
+    if (problem) {
+        return problem.status === 415 || problem.status === 422 ? (
+            <p className="mo-empty">{problem.message}</p>
+        ) : (
+            <ProblemBox problem={problem} />
+        );
+    }
+    return (
+        <div className="mo-preview" aria-busy={loading}>
+            {url ? <img src={url} alt={trans.__('Preview of %1', entry.name)} /> : <Loading />}
+            {answer?.facts.title && <p className="mo-quiet">{answer.facts.title}</p>}
+            <div className="mo-sliders">
+                <Choice<PreviewOptions['contrast']>
+                    label={trans.__('Contrast')}
+                    value={contrast}
+                    onChange={setContrast}
+                    options={[
+                        ['auto', trans.__('automatic')],
+                        ['percentile', trans.__('without outliers')],
+                        ['minmax', trans.__('whole range')],
+                        ['log', trans.__('logarithmic')]
+                    ]}
+                />
+                <Slider
+                    label={trans.__('Gamma')}
+                    value={gamma}
+                    min={0.2}
+                    max={3}
+                    step={0.1}
+                    onChange={setGamma}
+                />
+                {frames > 1 && (
+                    <Slider
+                        label={trans.__('Frame (%1 of %2)', shown + 1, frames)}
+                        value={shown}
+                        min={0}
+                        max={frames - 1}
+                        step={1}
+                        onChange={setFrame}
+                    />
+                )}
+            </div>
+        </div>
+    );
+}
+
+function Slider(props: {
+    label: string;
+    value: number;
+    min: number;
+    max: number;
+    step: number;
+    onChange(value: number): void;
+}): JSX.Element {
+    const { label, onChange, ...range } = props;
+    return (
+        <label className="mo-slider">
+            <span className="mo-label">{label}</span>
+            <input type="range" {...range} onChange={event => onChange(Number(event.target.value))} />
+        </label>
+    );
+}
+
+/** An address for the picture, given back when it is no more needed. */
+function useObjectUrl(blob: Blob | undefined): string | undefined {
+    const [url, setUrl] = useState<string | undefined>();
+    useEffect(() => {
+        if (!blob) {
+            return;
+        }
+        const made = URL.createObjectURL(blob);
+        setUrl(made);
+        return () => URL.revokeObjectURL(made);
+    }, [blob]);
+    return blob && url;
+}

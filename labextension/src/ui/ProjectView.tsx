@@ -1,0 +1,157 @@
+import { useState } from 'react';
+import type { Person, Project, Session } from '../api/types';
+import { amount, bytes, moment } from '../services/format';
+import { useAnswer, useModama, useSettled, useTrans, useValue } from './context';
+import { Box, Button, Choice, Facts, Loading, ProblemBox, Search } from './parts';
+import { StateBadge } from './state';
+
+const PAGE = 100;
+
+/** The name under which people know somebody. */
+export const nameOf = (person: Person): string => person.display || person.login || String(person.uid);
+
+/** One project: whose it is, how large, and its sessions. */
+export function ProjectView({ project, path_b64 }: { project: string; path_b64?: string }): JSX.Element {
+    const { api, ask, places, revision } = useModama();
+    const trans = useTrans();
+    const turn = useValue(revision);
+    const found = useAnswer(signal => api.call('project.show', { project, path_b64 }, signal), project, [
+        turn
+    ]);
+    if (!found.answer) {
+        return found.problem ? <ProblemBox problem={found.problem} again={found.again} /> : <Loading />;
+    }
+    return (
+        <section className="mo-page" aria-label={trans.__('Project %1', found.answer.name)}>
+            <ProjectFacts project={found.answer} />
+            <div className="mo-toolbar">
+                <Button
+                    icon="plus"
+                    look="main"
+                    onClick={() => ask.set({ kind: 'new-session', project, path_b64 })}
+                >
+                    {trans.__('New session…')}
+                </Button>
+                <Button icon="folder" onClick={() => places.go({ view: 'folder', path: project, path_b64 })}>
+                    {trans.__('Browse files')}
+                </Button>
+                <Button
+                    icon="link"
+                    onClick={() => ask.set({ kind: 'links', entry: { path: project, path_b64 } })}
+                    title={trans.__('Addresses and commands to reach this project from elsewhere')}
+                >
+                    {trans.__('Links')}
+                </Button>
+            </div>
+            <Sessions project={project} path_b64={path_b64} />
+        </section>
+    );
+}
+
+function ProjectFacts({ project }: { project: Project }): JSX.Element {
+    const trans = useTrans();
+    const size =
+        project.size_bytes !== null &&
+        trans.__(
+            '%1 in %2 files (counted %3)',
+            bytes(project.size_bytes),
+            amount(project.files),
+            moment(project.counted_at)
+        );
+    return (
+        <>
+            <h2>{project.name}</h2>
+            {project.title && <p className="mo-subtitle">{project.title}</p>}
+            {project.description && <p>{project.description}</p>}
+            {project.warning && <Box kind="warning">{project.warning}</Box>}
+            <Facts
+                rows={[
+                    [trans.__('Owner'), project.owners.map(nameOf).join(', ')],
+                    [trans.__('Members'), project.members.map(({ person }) => nameOf(person)).join(', ')],
+                    [trans.__('Size'), size],
+                    [trans.__('Created'), moment(project.created)],
+                    [trans.__('Modified'), moment(project.modified)],
+                    [
+                        trans.__('Who can read'),
+                        project.visibility === 'open' ? trans.__('everybody here') : trans.__('members')
+                    ]
+                ]}
+            />
+        </>
+    );
+}
+
+function Sessions({ project, path_b64 }: { project: string; path_b64?: string }): JSX.Element {
+    const { api, revision } = useModama();
+    const trans = useTrans();
+    const [search, setSearch] = useState('');
+    const [sort, setSort] = useState('-name');
+    const [limit, setLimit] = useState(PAGE);
+    const settled = useSettled(search);
+    const { answer, problem, again } = useAnswer(
+        signal => api.call('session.list', { project, path_b64, search: settled, sort, limit }, signal),
+        project,
+        [settled, sort, limit, useValue(revision)]
+    );
+    return (
+        <>
+            <h3>{trans.__('Sessions')}</h3>
+            <div className="mo-toolbar">
+                <Search value={search} onChange={setSearch} label={trans.__('Search sessions')} />
+                <Choice
+                    label={trans.__('Sort by')}
+                    value={sort}
+                    onChange={setSort}
+                    options={[
+                        ['-name', trans.__('name, last first')],
+                        ['name', trans.__('name')],
+                        ['-modified', trans.__('newest first')]
+                    ]}
+                />
+            </div>
+            {problem && <ProblemBox problem={problem} again={again} />}
+            {answer && (
+                <ul className="mo-cards">
+                    {answer.items.map(session => (
+                        <SessionCard key={session.name} session={session} />
+                    ))}
+                </ul>
+            )}
+            {answer?.items.length === 0 && (
+                <p className="mo-empty">
+                    {settled
+                        ? trans.__('No session matches this search.')
+                        : trans.__(
+                              'No sessions yet. A session is mostly one sitting at a microscope; its raw data can be sealed.'
+                          )}
+                </p>
+            )}
+            {answer && answer.items.length < answer.total && (
+                <Button onClick={() => setLimit(limit + PAGE)}>
+                    {trans.__('Show more (%1 of %2)', amount(answer.items.length), amount(answer.total))}
+                </Button>
+            )}
+        </>
+    );
+}
+
+function SessionCard({ session }: { session: Session }): JSX.Element {
+    const { places } = useModama();
+    const { project, name, path_b64 } = session;
+    const facts = [session.title, bytes(session.size_bytes), moment(session.modified)].filter(Boolean);
+    return (
+        <li>
+            <button
+                type="button"
+                className="mo-card"
+                onClick={() => places.go({ view: 'session', project, session: name, path_b64 })}
+            >
+                <span>
+                    <strong>{name}</strong>
+                    <span className="mo-quiet">{facts.join(' · ')}</span>
+                </span>
+                <StateBadge state={session.state} />
+            </button>
+        </li>
+    );
+}

@@ -1,0 +1,107 @@
+import { useState } from 'react';
+import type { Project } from '../api/types';
+import { amount, bytes, moment } from '../services/format';
+import { useAnswer, useModama, useSettled, useTrans, useValue } from './context';
+import { Icon } from './icons';
+import { Button, Choice, Loading, ProblemBox, Search } from './parts';
+
+const PAGE = 100;
+
+/** All projects that one can see. */
+export function ProjectsView(): JSX.Element {
+    const { api, ask, revision } = useModama();
+    const trans = useTrans();
+    const [search, setSearch] = useState('');
+    const [sort, setSort] = useState('-modified');
+    const [limit, setLimit] = useState(PAGE);
+    const settled = useSettled(search);
+    const { answer, problem, loading, again } = useAnswer(
+        signal => api.call('project.list', { search: settled, sort, limit }, signal),
+        'projects',
+        [settled, sort, limit, useValue(revision)]
+    );
+    return (
+        <section className="mo-page" aria-label={trans.__('Projects')}>
+            <div className="mo-toolbar">
+                <Search value={search} onChange={setSearch} label={trans.__('Search projects')} />
+                <Button icon="plus" look="main" onClick={() => ask.set({ kind: 'new-project' })}>
+                    {trans.__('New project…')}
+                </Button>
+            </div>
+            <Choice
+                label={trans.__('Sort by')}
+                value={sort}
+                onChange={setSort}
+                options={[
+                    ['-modified', trans.__('newest first')],
+                    ['name', trans.__('name')],
+                    ['-size', trans.__('size')]
+                ]}
+            />
+            {problem && <ProblemBox problem={problem} again={again} />}
+            {!answer && loading && <Loading />}
+            {answer && (
+                <>
+                    <ul className="mo-cards" aria-busy={loading}>
+                        {answer.items.map(project => (
+                            <ProjectCard key={project.path} project={project} />
+                        ))}
+                    </ul>
+                    {answer.items.length === 0 && <NoProjects searched={settled !== ''} />}
+                    {answer.items.length < answer.total && (
+                        <Button onClick={() => setLimit(limit + PAGE)}>
+                            {trans.__(
+                                'Show more (%1 of %2)',
+                                amount(answer.items.length),
+                                amount(answer.total)
+                            )}
+                        </Button>
+                    )}
+                </>
+            )}
+        </section>
+    );
+}
+
+function ProjectCard({ project }: { project: Project }): JSX.Element {
+    const { places } = useModama();
+    const trans = useTrans();
+    const { sessions, unsealed } = project;
+    const facts = [
+        sessions !== null && trans._n('1 session', '%1 sessions', sessions),
+        unsealed !== null && unsealed > 0 && trans.__('%1 not sealed', amount(unsealed)),
+        bytes(project.size_bytes),
+        moment(project.modified)
+    ].filter(Boolean);
+    return (
+        <li>
+            <button
+                type="button"
+                className="mo-card"
+                onClick={() =>
+                    places.go({ view: 'project', project: project.path, path_b64: project.path_b64 })
+                }
+            >
+                <Icon name="project" />
+                <span>
+                    <strong>{project.name}</strong>
+                    {project.title && <span className="mo-subtitle">{project.title}</span>}
+                    <span className="mo-quiet">{facts.join(' · ')}</span>
+                </span>
+            </button>
+        </li>
+    );
+}
+
+function NoProjects({ searched }: { searched: boolean }): JSX.Element {
+    const trans = useTrans();
+    return (
+        <p className="mo-empty">
+            {searched
+                ? trans.__('No project matches this search.')
+                : trans.__(
+                      'There are no projects yet. A project is a folder that you share with the people you work with.'
+                  )}
+        </p>
+    );
+}

@@ -1,0 +1,189 @@
+import { useEffect, useState } from 'react';
+import { asProblem } from '../api/problem';
+import type { Session } from '../api/types';
+import { start } from '../services/actions';
+import { amount, bytes, countdown, moment, span } from '../services/format';
+import { useAnswer, useModama, useTrans, useValue } from './context';
+import { FolderList } from './FolderView';
+import { JobLine } from './JobLine';
+import { Box, Button, Facts, Loading, ProblemBox } from './parts';
+import { nameOf } from './ProjectView';
+import { StateBadge, stateWords } from './state';
+
+/** One session: its state, what can be done with it, what lies in it. */
+export function SessionView(props: { project: string; session: string; path_b64?: string }): JSX.Element {
+    const { project, session, path_b64 } = props;
+    const { api, jobs, revision } = useModama();
+    const trans = useTrans();
+    useValue(jobs.all);
+    const job = jobs.of(project, session);
+    const { answer, problem, again } = useAnswer(
+        signal => api.call('session.show', { project, session, path_b64 }, signal),
+        `${project}/${session}`,
+        [useValue(revision)]
+    );
+    if (!answer) {
+        return problem ? <ProblemBox problem={problem} again={again} /> : <Loading />;
+    }
+    return (
+        <section className="mo-page mo-page-split" aria-label={trans.__('Session %1', answer.name)}>
+            <div className="mo-upper">
+                <div className="mo-heading">
+                    <h2>{answer.name}</h2>
+                    <StateBadge state={answer.state} />
+                </div>
+                {answer.title && <p className="mo-subtitle">{answer.title}</p>}
+                <p className="mo-quiet">{stateWords(answer.state, trans)[1]}</p>
+                {answer.warning && <Box kind="warning">{answer.warning}</Box>}
+                {job && <JobLine job={job} />}
+                <Actions session={answer} />
+                <SessionFacts session={answer} />
+            </div>
+            <FolderList folder={{ path: answer.path, path_b64 }} />
+        </section>
+    );
+}
+
+function Actions({ session }: { session: Session }): JSX.Element {
+    const modama = useModama();
+    const { ask, host, places } = modama;
+    const trans = useTrans();
+    const can = (action: string) => session.actions.includes(action);
+    const sealWord = session.state === 'sealed-bare' ? trans.__('Add checksums…') : trans.__('Seal…');
+    return (
+        <div className="mo-toolbar">
+            {can('seal') && (
+                <Button icon="lock" look="main" onClick={() => ask.set({ kind: 'seal', session })}>
+                    {session.state === 'interrupted' ? trans.__('Go on sealing…') : sealWord}
+                </Button>
+            )}
+            {can('verify') && (
+                <Button
+                    icon="check"
+                    onClick={() => void start(modama, 'session.verify', session)}
+                    title={trans.__('Read all raw files again and compare them with their checksums')}
+                >
+                    {trans.__('Verify')}
+                </Button>
+            )}
+            {can('undo_seal') && <UndoButton session={session} />}
+            {can('unseal') && (
+                <Button icon="unlock" look="danger" onClick={() => ask.set({ kind: 'unseal', session })}>
+                    {trans.__('Unseal…')}
+                </Button>
+            )}
+            {session.notes && host.openText && (
+                <Button icon="pen" onClick={() => void host.openText?.(session.notes)}>
+                    {trans.__('Notes')}
+                </Button>
+            )}
+            <Button icon="folder" onClick={() => places.go({ view: 'folder', path: session.raw })}>
+                {trans.__('Raw files')}
+            </Button>
+            <Button
+                icon="link"
+                onClick={() =>
+                    ask.set({ kind: 'links', entry: { path: session.path, path_b64: session.path_b64 } })
+                }
+            >
+                {trans.__('Links')}
+            </Button>
+            {can('remove') && session.summary?.files === 0 && <RemoveButton session={session} />}
+        </div>
+    );
+}
+
+/** Undo, with the time that is left for it; gone when the time is. */
+function UndoButton({ session }: { session: Session }): JSX.Element | null {
+    const modama = useModama();
+    const trans = useTrans();
+    const until = session.seal?.undo_until ?? '';
+    const [now, setNow] = useState(Date.now());
+    useEffect(() => {
+        const timer = setInterval(() => setNow(Date.now()), 1000);
+        return () => clearInterval(timer);
+    }, []);
+    const left = until ? countdown(until, now) : '';
+    if (!left) {
+        return null;
+    }
+    return (
+        <Button
+            icon="undo"
+            onClick={() => void start(modama, 'session.undo_seal', session)}
+            title={trans.__('You sealed this; until then you can take it back yourself')}
+        >
+            {trans.__('Undo seal (%1)', left)}
+        </Button>
+    );
+}
+
+function RemoveButton({ session }: { session: Session }): JSX.Element {
+    const modama = useModama();
+    const { api, host, places } = modama;
+    const trans = useTrans();
+    const remove = async () => {
+        const question = trans.__('Remove the empty session “%1”? It holds no files.', session.name);
+        if (!(await host.confirm(question, trans.__('Remove')))) {
+            return;
+        }
+        const { project, name, path_b64 } = session;
+        try {
+            await api.call('session.remove', { project, session: name, path_b64 });
+            places.go({ view: 'project', project });
+            modama.changed();
+        } catch (error) {
+            host.notify({ kind: 'error', text: asProblem(error).message });
+        }
+    };
+    return (
+        <Button icon="close" onClick={() => void remove()}>
+            {trans.__('Remove…')}
+        </Button>
+    );
+}
+
+function SessionFacts({ session }: { session: Session }): JSX.Element {
+    const trans = useTrans();
+    const { seal, summary, fields = {} } = session;
+    const protection: Record<string, string> = {
+        immutable: trans.__('immutable: nobody can change it, on any protocol'),
+        'read-only': trans.__(
+            'read-only: write permission is taken away, but the files’ owner could give it back'
+        ),
+        none: ''
+    };
+    const formats = summary?.formats.map(
+        ({ format, files, bytes: size }) => `${amount(files)} ${format} (${bytes(size)})`
+    );
+    return (
+        <Facts
+            rows={[
+                [
+                    trans.__('Protection'),
+                    session.state === 'writable' ? '' : (protection[session.protection] ?? '')
+                ],
+                [trans.__('Sealed'), seal && trans.__('%1 by %2', moment(seal.at), nameOf(seal.by))],
+                [trans.__('Note'), seal?.note],
+                [
+                    trans.__('Raw data'),
+                    summary &&
+                        trans.__('%1 in %2 files', bytes(summary.bytes), amount(summary.files)) +
+                            (summary.complete ? '' : trans.__(' (still counting)'))
+                ],
+                [trans.__('Formats'), formats?.join(', ')],
+                [trans.__('First file'), arrival(summary?.first_file, summary?.first_arrival)],
+                [trans.__('Last file'), arrival(summary?.last_file, summary?.last_arrival)],
+                [trans.__('Duration'), summary && summary.duration_s > 0 && span(summary.duration_s)],
+                [trans.__('Instrument'), fields.instrument],
+                [trans.__('Technique'), fields.technique],
+                [trans.__('Sample'), fields.sample],
+                [trans.__('Operator'), fields.operator],
+                [trans.__('Created'), moment(session.created)]
+            ]}
+        />
+    );
+}
+
+const arrival = (name: string | undefined, when: string | null | undefined): string =>
+    name ? `${name} · ${moment(when)}` : '';
