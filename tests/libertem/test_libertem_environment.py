@@ -32,7 +32,7 @@ def test_other_version_is_refused(tmp_path: Path) -> None:
     python.parent.mkdir()
     python.touch()
     (tmp_path / environment.MARKER).write_text(json.dumps({"libertem": "0.15.0"}))
-    with pytest.raises(VersionMismatch, match="version 0.15.0, but 0.16.0"):
+    with pytest.raises(VersionMismatch, match=r"version 0\.15\.0, but 0\.16\.0"):
         environment.find(tmp_path)
 
 
