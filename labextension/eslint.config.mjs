@@ -17,19 +17,21 @@ export default ts.config(
     { ignores: ['node_modules/**', 'lib/**', 'coverage/**', 'src/api/schema.ts', '*.config.js'] },
     js.configs.recommended,
     ...ts.configs.recommended,
+    { plugins: { jupyter } },
+    ...jupyter.configs.recommended,
     {
         files: ['src/**/*.{ts,tsx}'],
-        plugins: { jupyter },
         languageOptions: {
             parserOptions: { project: './tsconfig.test.json', tsconfigRootDir: import.meta.dirname }
         },
         rules: {
-            ...jupyter.configs.recommended?.rules,
             '@typescript-eslint/consistent-type-imports': 'error',
             '@typescript-eslint/no-floating-promises': 'error',
             '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
             '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
             curly: ['error', 'all'],
+            // The panel is drawn at the start, and all of it is less than 100 kB: there is nothing to load later.
+            'jupyter/prefer-lazy-imports': 'off',
             eqeqeq: ['error', 'smart'],
             'max-lines': ['error', { max: 300, skipBlankLines: false, skipComments: false }],
             'prefer-arrow-callback': 'error'

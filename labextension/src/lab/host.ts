@@ -30,7 +30,7 @@ export function labHost(app: JupyterFrontEnd, trans: TranslationBundle, state: I
         notify,
         confirm: async (question, yes) => {
             const buttons = [Dialog.cancelButton(), Dialog.warnButton({ label: yes })];
-            return (await showDialog({ title: 'MODAMA', body: question, buttons })).button.accept;
+            return (await showDialog({ title: trans.__('MODAMA'), body: question, buttons })).button.accept;
         },
         copy: async text => {
             if (navigator.clipboard) {

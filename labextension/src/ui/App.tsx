@@ -82,6 +82,8 @@ function NoTree({ status }: { status: Status }): JSX.Element {
     );
 }
 
+const COMMANDS = 'pip install --upgrade jupyter-modama\njupyter server extension enable jupyter_modama';
+
 function NotReady({
     state,
     again
@@ -114,9 +116,7 @@ function NotReady({
                         )}
                     </p>
                 )}
-                <pre>
-                    pip install --upgrade jupyter-modama{'\n'}jupyter server extension enable jupyter_modama
-                </pre>
+                <pre>{COMMANDS}</pre>
                 <Button icon="refresh" onClick={again}>
                     {trans.__('Retry')}
                 </Button>

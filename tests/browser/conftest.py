@@ -1,0 +1,215 @@
+"""JupyterLab on a data tree of its own, and Debian's Chromium that looks at it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "docs" / "pictures"
+TOKEN = "token-of-the-browser-tests"
+START_LIMIT_S = 60
+NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+
+
+# The event loop of pytest-jupyter and that of Playwright's synchronous interface cannot stand in one thread.
+@pytest.fixture(autouse=True)
+def jp_asyncio_loop() -> Iterator[None]:
+    yield None
+
+
+@pytest.fixture(autouse=True)
+def jp_server_cleanup() -> Iterator[None]:
+    yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(240))
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A JupyterLab that runs, and the data tree that it shows."""
+
+    url: str
+    tree: Path
+    log: Path
+
+    def address(self, path: str = "lab", query: str = "reset") -> str:
+        return f"{self.url}{path}?token={TOKEN}&{query}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running_lab(home: Path, *, extension: bool = True, app: str = "jupyterlab") -> Iterator[Lab]:
+    """JupyterLab (or Notebook) with nothing of the person who runs the tests; stopped with all that it started."""
+    tree = home / "work" / "storage"
+    settings = home / "settings"
+    news = settings / "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    for folder in (tree / "adhoc", news.parent):
+        folder.mkdir(parents=True)
+    news.write_text(json.dumps(NO_NEWS))
+    port = free_port()
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "MODAMA_ROOT", "MODAMA_SITE"))},
+        "HOME": str(home),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "JUPYTERLAB_SETTINGS_DIR": str(settings),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "MODAMA_ROOT": str(tree),
+        **{f"XDG_{name}_HOME": str(home / name.lower()) for name in ("STATE", "CACHE", "CONFIG", "DATA")},
+    }
+    command = [
+        *[sys.executable, "-m", app, "--no-browser", "--allow-root", f"--port={port}"],
+        *["--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={home / 'work'}"],
+        f"--IdentityProvider.token={TOKEN}",
+        f"--ServerApp.jpserver_extensions={{'jupyter_modama': {extension}}}",
+    ]
+    log = home / "jupyter.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=home)
+    try:
+        lab = Lab(f"http://127.0.0.1:{port}/", tree, log)
+        wait_for(lab, server)
+        yield lab
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait(10)
+
+
+def wait_for(lab: Lab, server: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{lab.url}api/status?token={TOKEN}", timeout=5).close()  # noqa: S310  loopback
+            return
+        if server.poll() is not None:
+            break
+        time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab did not start:\n{lab.log.read_text()[-4000:]}")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab for all tests; each makes projects of its own in it."""
+    with running_lab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("there is no Chromium here; `make setup` gets one")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A window with nothing in it. An exception in it that nobody caught fails the test."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    shown = context.new_page()
+    shown.set_default_timeout(30_000)
+    errors: list[str] = []
+    shown.on("pageerror", lambda error: errors.append(str(error)))
+    yield shown
+    context.close()
+    assert errors == []
+
+
+class Panel:
+    """The panel, as a person uses it."""
+
+    def __init__(self, page: Page, lab: Lab) -> None:
+        self.page, self.lab = page, lab
+        self.root = page.locator(".mo-root").first
+
+    def open(self, query: str = "reset") -> Panel:
+        """Load JupyterLab and bring the panel to the front."""
+        self.page.goto(self.lab.address(query=query))
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
+        tab = self.page.locator(".jp-SideBar li[data-id='modama-panel']")
+        if "lm-mod-current" not in (tab.get_attribute("class") or ""):
+            tab.click()
+        self.root.wait_for()
+        return self
+
+    def button(self, name: str) -> None:
+        self.root.get_by_role("button", name=name, exact=False).first.click()
+
+    def new_project(self, name: str) -> Panel:
+        self.button("New project")
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_label("Name", exact=False).first.fill(name)
+        dialog.get_by_role("button", name="Create project").click()
+        self.root.get_by_role("heading", name=name).wait_for()
+        return self
+
+    def new_session(self, name: str) -> Panel:
+        self.button("New session")
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_label("Name", exact=False).first.fill(name)
+        dialog.get_by_role("button", name="Create session").click()
+        self.root.get_by_role("heading", name=name).wait_for()
+        return self
+
+    def row(self, name: str):  # type: ignore[no-untyped-def]
+        return self.root.locator(f'.mo-row[data-name="{name}"]')
+
+    def dark(self, is_dark: bool) -> None:
+        theme = "JupyterLab Dark" if is_dark else "JupyterLab Light"
+        self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+        self.page.wait_for_function(f"document.body.dataset.jpThemeLight === '{'false' if is_dark else 'true'}'")
+
+
+@pytest.fixture
+def panel(page: Page, lab: Lab) -> Panel:
+    return Panel(page, lab).open()
+
+
+@pytest.fixture
+def picture(page: Page, request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
+    """Keeps what is seen now as docs/pictures/<name>-light.png and -dark.png, if asked for by --pictures."""
+
+    def keep(name: str, *panels: Panel) -> None:
+        if not request.config.getoption("--pictures"):
+            return
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        for theme in ("dark", "light"):
+            for panel in panels:
+                panel.dark(theme == "dark")
+            page.wait_for_timeout(300)
+            page.screenshot(path=PICTURES / f"{name}-{theme}.png")
+
+    return keep
