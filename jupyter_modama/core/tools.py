@@ -1,10 +1,295 @@
-"""The table of tools: what can open a path."""
+"""The table of tools: what can open a path, and how to get at it from elsewhere.
+
+A row is a `Tool`: a name, what it opens, and a template for an address, a command or a text. The built-in ones are rows
+like those in the site file, of an entry point or of a project; a row of the same name takes the place of an earlier one.
+"""
 
 from __future__ import annotations
 
-from jupyter_modama.core.model import EntryKind, Site
+import dataclasses
+import difflib
+from functools import lru_cache
+from typing import Any
+
+from jupyter_modama.core.errors import Invalid
+from jupyter_modama.core.model import EntryKind, Site, Tool
+from jupyter_modama.core.templates import FILTERS, fields_of
+
+GROUPS = ("open", "transfer", "mount", "copy")
+KINDS = ("any", "file", "folder")
+HERE = " here"  # ends the name of a row that the sidebar itself acts on
+
+# What a template can say, and the service of the site file without which it cannot.
+FIELDS: dict[str, str] = {
+    "path": "",
+    "name": "",
+    "folder": "",  # the folder itself, of a file the one that it lies in
+    "parent": "",
+    "project": "",
+    "session": "",
+    "local": "",  # the path on this machine
+    "user": "",
+    "drive": "",
+    "address": "",  # the best web address of the path that the site has, else nothing
+    "snippet": "",  # the expression that loads it in Python
+    "hub": "hub",
+    "hub_tree": "hub",
+    "nextcloud": "nextcloud",
+    "nextcloud_path": "nextcloud",
+    "nextcloud_folder": "nextcloud",
+    "eln": "eln",
+    "permalink": "permalink",
+    "smb_path": "smb",
+    "smb_folder": "smb",
+    "workstation": "workstation",
+    "ssh": "ssh",
+    "ssh_options": "ssh",
+    "sftp_options": "ssh",
+    "sshfs_options": "ssh",
+    "ssh_target": "ssh",
+    "remote": "ssh",
+    "remote_folder": "ssh",
+    "mount_name": "ssh",
+}
+SERVICES = tuple(dict.fromkeys(service for service in FIELDS.values() if service))
+
+LIBERTEM = ("dm3", "dm4", "mib", "hdr", "blo", "ser", "mrc", "seq", "npy", "tvips", "gtg", "frms6", "raw")
+HDF5 = ("h5", "hdf5", "hspy", "nxs", "emd")
+HYPERSPY = (
+    "dm3",
+    "dm4",
+    "mib",
+    "blo",
+    "ser",
+    "mrc",
+    "emi",
+    "bcf",
+    "spx",
+    "msa",
+    "tif",
+    "tiff",
+    "zspy",
+    "rpl",
+    "prz",
+    "dens",
+)
+# Neither opens files to everybody nor cuts ACLs, as `-a` does; `-s` keeps the far shell away from the name.
+RSYNC = "rsync -rltv -s --no-p --no-g --chmod=ugo=rwX --partial --info=progress2"
+
+BUILT_IN: tuple[Tool, ...] = (
+    Tool("Permalink", ("any",), url="{permalink}", icon="link"),
+    Tool("JupyterHub", ("any",), url="{hub}/hub/user-redirect/lab/tree/{hub_tree}", icon="jupyter"),
+    Tool("Nextcloud", ("folder",), url="{nextcloud}/apps/files/?dir={nextcloud_path}", icon="cloud"),
+    Tool(
+        "Nextcloud",
+        ("file",),
+        url="{nextcloud}/apps/files/?dir={nextcloud_folder}&scrollto={name}",
+        icon="cloud",
+        note="shows the folder that the file lies in",
+    ),
+    Tool(
+        "LiberTEM",
+        (*LIBERTEM, *HDF5, "folder"),
+        url="{hub}/hub/user-redirect/modama/open/libertem?path={path}",
+        icon="libertem",
+    ),
+    Tool("LiberTEM here", (*LIBERTEM, *HDF5, "folder"), url="modama:libertem?path={path}", icon="libertem"),
+    Tool("Notebook here", (*HYPERSPY, *HDF5), url="modama:notebook?path={path}", icon="notebook"),
+    Tool(
+        "SampleDB", ("any",), url="{eln}/objects/?q={path}", icon="search", note="searches the notebook for this path"
+    ),
+    Tool("Path on this computer", ("any",), text="{local}", group="copy", icon="path"),
+    Tool("Path on the workstations", ("any",), text="{workstation}", group="copy", icon="path"),
+    Tool("Path below the root", ("any",), text="{path}", group="copy", icon="path"),
+    Tool(
+        "rsync: fetch",
+        ("file", "folder"),
+        command=RSYNC + " -e {ssh} {ssh_target}:{remote:rsync} ./",
+        group="transfer",
+        note="goes on where it stopped when it is started again; needs rsync 3.1 or newer (macOS brings an older one)",
+    ),
+    Tool(
+        "rsync: bring",
+        ("folder",),
+        command=RSYNC + " -O -e {ssh} '<src_path>' {ssh_target}:{remote:rsync}/",
+        group="transfer",
+        note="put your file or folder in place of <src_path>; the rights are those of the folder here",
+    ),
+    Tool(
+        "sftp",
+        ("folder",),
+        command="sftp {sftp_options} {ssh_target}:{remote:sftpdir}",
+        group="transfer",
+        note="`get -r name` fetches, `reget -r` goes on",
+    ),
+    Tool("sftp", ("file",), command="sftp {sftp_options} {ssh_target}:{remote:sftp}", group="transfer"),
+    Tool(
+        "robocopy (Windows)",
+        ("folder",),
+        command="robocopy {smb_path:cmd} {name:cmd} /E /Z /XO /R:2 /W:5",
+        group="transfer",
+        note="for the Command Prompt; goes on where it stopped when it is started again",
+    ),
+    Tool(
+        "robocopy (Windows)",
+        ("file",),
+        command="robocopy {smb_folder:cmd} . {name:cmd} /Z /XO /R:2 /W:5",
+        group="transfer",
+        note="for the Command Prompt; goes on where it stopped when it is started again",
+    ),
+    Tool(
+        "sshfs",
+        ("any",),
+        command="mkdir -p ~/{mount_name} && sshfs {sshfs_options} {ssh_target}:{remote_folder} ~/{mount_name}",
+        group="mount",
+        note="`fusermount3 -u ~/name` ends it (macOS: `umount`)",
+    ),
+    Tool(
+        "Windows network path",
+        ("any",),
+        text="{smb_path:win}",
+        group="mount",
+        note="paste it into the Explorer's address bar",
+    ),
+    Tool(
+        "Windows drive",
+        ("any",),
+        command="net use {drive}: {smb_folder:cmd} /persistent:no",
+        group="mount",
+        note="for the Command Prompt; `net use /delete` with the letter ends it",
+    ),
+    Tool(
+        "macOS and Linux network path",
+        ("any",),
+        url="smb:{smb_path}",
+        group="mount",
+        note="macOS: Finder, Go, Connect to Server; Linux: the file manager's address bar",
+    ),
+    Tool("Markdown", ("any",), text="[{name:md}](<{address:raw}>)", group="copy", icon="markdown"),
+    Tool("Markdown path", ("any",), text="{path:code}", group="copy", icon="markdown"),
+    Tool(
+        "HTML",
+        ("any",),
+        text='<a href="{address:html}">{name:html}</a>',
+        group="copy",
+        icon="html",
+    ),
+    Tool("Python", ("any",), text="import jupyter_modama as modama\n{snippet:raw}", group="copy", icon="python"),
+)
+
+
+def all_tools(site: Site, more: tuple[Tool, ...] = ()) -> tuple[Tool, ...]:
+    """The table: built-in rows, those of the site, those of a project; the later of two names counts."""
+    return _merged(site.tools, more)
+
+
+@lru_cache(maxsize=64)
+def _merged(*tables: tuple[Tool, ...]) -> tuple[Tool, ...]:
+    rows = list(BUILT_IN)
+    for table in tables:
+        named = {tool.name for tool in table}
+        rows = [tool for tool in rows if tool.name not in named] + list(table)
+    return tuple(rows)
+
+
+def opens(tool: Tool, name: str, kind: EntryKind) -> bool:
+    """Whether a tool is for an entry of this name and kind."""
+    if "any" in tool.opens or (kind in {EntryKind.FILE, EntryKind.FOLDER} and kind.value in tool.opens):
+        return True
+    return kind is EntryKind.FILE and knows_format(tool, name)
+
+
+def knows_format(tool: Tool, name: str) -> bool:
+    """Whether a tool names the ending of this file."""
+    return name.lower().endswith(_endings(tool.opens))
+
+
+@lru_cache(maxsize=256)
+def _endings(named: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f".{ending}" for ending in named if ending not in KINDS)
 
 
 def opens_with(site: Site, name: str, kind: EntryKind) -> tuple[str, ...]:
-    """The names of the tools that can open an entry of this name and kind."""
-    return ()
+    """The names of the tools that know this kind of file; for those that take anything ask `entry.links`."""
+    if kind is not EntryKind.FILE:
+        return ()
+    return tuple(
+        dict.fromkeys(
+            tool.name.removesuffix(HERE)
+            for tool in all_tools(site)
+            if tool.group == "open" and knows_format(tool, name) and served(site, tool)
+        )
+    )
+
+
+def served(site: Site, tool: Tool) -> bool:
+    """Whether the site has the services that the templates of a row need."""
+    return all(site.services.get(service) for service in _services(tool))
+
+
+@lru_cache(maxsize=256)
+def _services(tool: Tool) -> frozenset[str]:
+    used = (name for template in (tool.url, tool.command, tool.text) for name, _ in fields_of(template))
+    return frozenset({FIELDS[name] for name in used} | set(tool.needs)) - {""}
+
+
+# Rows that others write ----------------------------------------------------------------------------------------------
+
+
+def read_tool(row: Any, where: str) -> Tool:
+    """A row of the table from its keys and values; `where` names its place for messages.
+
+    Raises: Invalid, naming the key and what is expected.
+    """
+    if not isinstance(row, dict):
+        raise Invalid(what=f"{where}: a tool is a table of keys such as name, opens and url")
+    known = [f.name for f in dataclasses.fields(Tool)]
+    for key, value in row.items():
+        if key not in known:
+            raise Invalid(what=f"{where}: there is no key “{key}”{near(key, known)}")
+        _check_type(key, value, where)
+    chosen: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    tool = Tool(**{"name": "", **chosen})
+    tool = dataclasses.replace(tool, opens=tuple(ending.lower().lstrip(".") for ending in tool.opens))
+    _check_tool(tool, f"{where} “{tool.name}”" if tool.name else where)
+    return tool
+
+
+def _check_type(key: str, value: Any, where: str) -> None:
+    if key in {"opens", "needs"}:
+        if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) and item for item in value):
+            raise Invalid(what=f'{where}: {key} is to be a list of texts, such as ["dm4", "folder"]')
+    elif not isinstance(value, str):
+        raise Invalid(what=f"{where}: {key} is to be a text")
+
+
+def _check_tool(tool: Tool, where: str) -> None:
+    if not tool.name.strip():
+        raise Invalid(what=f"{where}: the name is missing")
+    if not (tool.url or tool.command or tool.text):
+        raise Invalid(what=f"{where}: one of url, command and text is needed")
+    if tool.group not in GROUPS:
+        raise Invalid(what=f"{where}: there is no group “{tool.group}”{near(tool.group, GROUPS)}")
+    for service in tool.needs:
+        if service not in SERVICES:
+            raise Invalid(what=f"{where}: there is no service “{service}”{near(service, SERVICES)}")
+    for template in (tool.url, tool.command, tool.text):
+        _check_template(template, where)
+
+
+def _check_template(template: str, where: str) -> None:
+    try:
+        used = fields_of(template)
+    except ValueError as error:
+        raise Invalid(what=f"{where}: the template “{template}” cannot be read: {error}") from error
+    for name, filter_ in used:
+        if name not in FIELDS:
+            raise Invalid(what=f"{where}: there is no placeholder “{{{name}}}”{near(name, tuple(FIELDS))}")
+        if filter_ and filter_ not in FILTERS:
+            raise Invalid(what=f"{where}: there is no filter “{filter_}”{near(filter_, tuple(FILTERS))}")
+
+
+def near(word: str, known: list[str] | tuple[str, ...]) -> str:
+    """The end of a sentence that names what may have been meant."""
+    alike = difflib.get_close_matches(word, known, 3, 0.6)
+    return f"; did you mean {' or '.join(alike)}?" if alike else f"; possible are {', '.join(known)}"
