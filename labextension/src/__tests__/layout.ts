@@ -1,0 +1,22 @@
+// jsdom draws nothing: no box has a size, and a <dialog> does not open. What the components need of both, put in.
+
+for (const [name, value] of [
+    ['clientHeight', 480],
+    ['clientWidth', 320],
+    ['offsetHeight', 480],
+    ['offsetWidth', 320]
+] as const) {
+    Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => value });
+}
+
+HTMLElement.prototype.scrollTo = function (this: HTMLElement, options?: ScrollToOptions | number): void {
+    this.scrollTop = typeof options === 'object' ? (options.top ?? 0) : 0;
+    this.dispatchEvent(new Event('scroll'));
+} as HTMLElement['scrollTo'];
+
+HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement): void {
+    this.open = true;
+};
+
+URL.createObjectURL ??= () => 'blob:picture';
+URL.revokeObjectURL ??= () => undefined;
