@@ -29,6 +29,7 @@ def proxy_entry() -> dict[str, Any]:
         # LiberTEM has no use for what opens the Jupyter server
         "request_headers_override": {"Authorization": "", "Cookie": "", "X-XSRFToken": ""},
         "launcher_entry": {
+            "enabled": False,  # the sidebar has an entry of its own, which opens it inside Lab
             "title": "LiberTEM",
             "icon_path": str(Path(__file__).with_name("libertem.svg")),
             "path_info": f"{NAME}/",
