@@ -1,7 +1,7 @@
 """The table of tools: what can open a path, and how to get at it from elsewhere.
 
 A row is a `Tool`: a name, what it opens, and a template for an address, a command or a text. The built-in ones are rows
-like those in the site file, of an entry point or of a project; a row of the same name takes the place of an earlier one.
+like those in the site file, of an entry point or of a project; of two rows of one name the later counts.
 """
 
 from __future__ import annotations
