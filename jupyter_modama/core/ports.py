@@ -6,13 +6,13 @@ NotAllowed or StorageError, never a bare OSError.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from jupyter_modama.core.model import EntryKind, EntryMetadata, Job, Person, Site, Summary
+from jupyter_modama.core.model import EntryKind, EntryMetadata, Finding, Job, Person, Site, Summary
 from jupyter_modama.core.paths import TreePath
 
 
@@ -48,6 +48,16 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """Which rule of mode and ACL the kernel applies to the running person; bits are 4 read, 2 write, 1 enter."""
+
+    kind: str  # owner | named-user | group | other | superuser
+    name: str  # of the person or group
+    given: int
+    effective: int  # after the mask of the ACL
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """A slice of a pinned snapshot of a folder: the stats of the entries, or why an entry has none."""
 
@@ -79,6 +89,10 @@ class Readers(Protocol):
     def metadata(self, path: TreePath) -> EntryMetadata: ...
 
 
+# What the doctor looks at: a name, and what was found. Edges add rows for their own rooms.
+Check = tuple[str, Callable[[], Iterable[Finding]]]
+
+
 class Store(Protocol):
     """The tree below one root."""
 
@@ -86,6 +100,7 @@ class Store(Protocol):
     audit: Audit
     jobs: JobBook
     readers: Readers
+    checks: list[Check]
 
     # who
     def me(self) -> Person: ...
@@ -104,6 +119,8 @@ class Store(Protocol):
     def access(self, path: TreePath) -> Access: ...
     def summary(self, path: TreePath, patience_s: float) -> Summary: ...
     def free_bytes(self, path: TreePath) -> tuple[int, int]: ...  # bytes, inodes; -1 where the file system does not say
+    def rule(self, path: TreePath) -> Rule: ...
+    def quota_left(self, path: TreePath) -> tuple[int, int]: ...  # bytes, files; -1 without a limit
     def disk_path(self, path: TreePath) -> str: ...
 
     # changing

@@ -14,10 +14,10 @@ from typing import Any
 
 from jupyter_modama.core.errors import AlreadyExists, Conflict, NotFound, SealingInProgress, StorageError, from_os
 from jupyter_modama.core.layout import RECORDS, place
-from jupyter_modama.core.model import EntryKind, EntryMetadata, Person, Site, Summary
+from jupyter_modama.core.model import EntryMetadata, Person, Site, Summary
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.core.ports import Access, Listing, Readers, Stat
-from jupyter_modama.store import locks, people, records
+from jupyter_modama.core.ports import Access, Check, Listing, Readers, Rule, Stat
+from jupyter_modama.store import doctor, locks, people, records, rights
 from jupyter_modama.store.audit import FileAudit
 from jupyter_modama.store.beneath import FOLDER, PATH_ONLY, open_beneath, opened
 from jupyter_modama.store.index import Index
@@ -64,6 +64,7 @@ class DiskStore:
         self.readers: Readers = NoReaders()
         self.index = Index(self.root_fd, site.root, cache or cache_folder())
         self.sealing = DiskSealing(self)
+        self.checks: list[Check] = doctor.checks(self.root_fd, site)
         self._snapshots = Snapshots()
 
     def close(self) -> None:
@@ -136,7 +137,9 @@ class DiskStore:
     def _said(self, error: OSError, path: TreePath, doing: str) -> Exception:
         shown = path.shown or "the data tree"
         if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.EXDEV, errno.ELOOP}:
-            return NotFound(what=f"“{shown}”" + (" (it leads through a symbolic link)" if error.errno == errno.ELOOP else ""))
+            return NotFound(
+                what=f"“{shown}”" + (" (it leads through a symbolic link)" if error.errno == errno.ELOOP else "")
+            )
         return from_os(OSError(error.errno, error.strerror, shown), f"{doing} “{shown}”")
 
     def stat(self, path: TreePath) -> Stat:
@@ -195,6 +198,16 @@ class DiskStore:
         with self._open(path, PATH_ONLY, "looking at") as fd:
             found = os.fstatvfs(fd)
         return found.f_bavail * found.f_frsize, found.f_favail if found.f_files else -1
+
+    def rule(self, path: TreePath) -> Rule:
+        """Which rule of mode and ACL the kernel applies to the running person."""
+        with self._open(path, PATH_ONLY, "looking at") as fd:
+            return rights.rule_at(fd)
+
+    def quota_left(self, path: TreePath) -> tuple[int, int]:
+        """Bytes and files that quotas leave, -1 where there is no limit or where the file system does not say."""
+        with self._open(path, PATH_ONLY, "looking at") as fd:
+            return rights.quota_left(fd)
 
     def disk_path(self, path: TreePath) -> str:
         """The path on the disk, for messages and for programs that run with the person's own rights."""
