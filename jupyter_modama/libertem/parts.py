@@ -22,7 +22,7 @@ MOST_THREADS = 256
 
 
 class Threads(ConcurrentJobExecutor):  # type: ignore[misc]
-    """Small questions (detect, diagnostics) do not queue behind the tasks of a running analysis."""
+    """Small questions (detect, load, diagnostics) do not queue behind the tasks of a running analysis."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,6 +30,9 @@ class Threads(ConcurrentJobExecutor):  # type: ignore[misc]
 
     def run_function(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
         return self._aside.submit(fn, *args, **kwargs).result()
+
+    def run_each_host(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        return {"localhost": self.run_function(fn, *args, **kwargs)}
 
     def close(self) -> None:
         self._aside.shutdown(wait=False)

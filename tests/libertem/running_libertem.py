@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -110,12 +111,17 @@ def jupyter(folder: Path, **variables: str) -> Iterator[Jupyter]:
     temporary = folder / "t"
     for made in (folder / "home", temporary, folder / "files"):
         made.mkdir(parents=True)
+    extensions = {"jupyter_server_proxy": True, "extension_that_opens": True}
     private = {f"XDG_{kind}_HOME": str(folder / "home" / kind.lower()) for kind in ("STATE", "CACHE", "DATA", "CONFIG")}
-    env = os.environ | private | {"HOME": str(folder / "home"), "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)}
+    env = (
+        os.environ
+        | private
+        | {"HOME": str(folder / "home"), "TMPDIR": str(temporary), "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
+    )
     env |= {"JUPYTER_TOKEN": token, "JUPYTERHUB_API_TOKEN": "secret-of-the-hub"} | variables
     flags = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
     flags += [f"--ServerApp.root_dir={folder / 'files'}", "--ServerApp.base_url=/user/m%C3%A4ssig/", "--allow-root"]
-    flags += ["--ServerApp.jpserver_extensions=jupyter_server_proxy=True"]
+    flags += [f"--ServerApp.jpserver_extensions={extensions}"]
     log = folder / "server.log"
     with open(log, "wb") as out:
         process = subprocess.Popen(
@@ -181,6 +187,18 @@ async def shown(server: Jupyter) -> dict[str, dict[str, Any]]:
     async with tab(server) as hear:
         state = await hear("INITIAL_STATE")
     return {one["id"]: one["params"] for one in state["datasets"]}
+
+
+async def start_analysis(server: Jupyter, dataset: str) -> str:
+    """Start the sum of all frames, as the page does; the id of the job."""
+    analysis, compound, job = (str(uuid.uuid4()) for _ in range(3))
+    put, details = server.channel.request, {"analysisType": "SUM_FRAMES", "parameters": {"roi": {}}}
+    body: dict[str, Any] = {"dataset": dataset, "details": details}
+    await put("PUT", f"api/compoundAnalyses/{compound}/analyses/{analysis}/", body)
+    body = {"dataset": dataset, "details": {"mainType": "SUM_FRAMES", "analyses": [analysis]}}
+    await put("PUT", f"api/compoundAnalyses/{compound}/", body)
+    await put("PUT", f"api/jobs/{job}/", {"job": {"analysis": analysis}})
+    return job
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -9,13 +9,12 @@ import socket
 import stat
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from running_libertem import Jupyter, descendants, jupyter, run, tab, wait_for
+from running_libertem import Jupyter, descendants, jupyter, run, start_analysis, tab, wait_for
 
 from jupyter_modama.core.errors import Unreachable, VersionMismatch
 from jupyter_modama.libertem import environment, proxy
@@ -62,15 +61,8 @@ def scan(tmp_path: Path) -> Path:
 
 async def analyse(server: Jupyter, opened: Opened) -> dict[str, Any]:
     """Sum all frames, as the page would, and give back the final message of the job."""
-    analysis, compound, job = (str(uuid.uuid4()) for _ in range(3))
-    details = {"analysisType": "SUM_FRAMES", "parameters": {"roi": {}}}
-    put = server.channel.request
     async with tab(server) as hear:
-        body = {"dataset": opened.uuid, "details": details}
-        await put("PUT", f"api/compoundAnalyses/{compound}/analyses/{analysis}/", body)
-        body = {"dataset": opened.uuid, "details": {"mainType": "SUM_FRAMES", "analyses": [analysis]}}
-        await put("PUT", f"api/compoundAnalyses/{compound}/", body)
-        await put("PUT", f"api/jobs/{job}/", {"job": {"analysis": analysis}})
+        job = await start_analysis(server, opened.uuid)
         while (found := await hear("FINISH_JOB", "JOB_ERROR"))["job"] != job:
             pass
         return found

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import struct
+import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import h5py
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from running_libertem import Jupyter, run, shown
+from running_libertem import Jupyter, run, shown, start_analysis, tab
 
 from jupyter_modama.core.errors import (
     Invalid,
@@ -153,6 +156,43 @@ def test_a_vanished_data_set_does_not_break_the_next_page(server: Jupyter, opene
         assert first.uuid not in held
 
     run(work())
+
+
+def test_opens_while_an_analysis_runs(server: Jupyter, opener: Opener, tmp_path: Path) -> None:
+    """A new data set does not wait for the end of somebody's long analysis, which can be cancelled meanwhile."""
+    long = tmp_path / "long.npy"
+    np.lib.format.open_memmap(long, "w+", "<u2", (256, 256, 256, 256))  # a hole of 8 GB
+
+    async def work() -> None:
+        opened = await opener.open(long)
+        async with tab(server) as hear:
+            job = await start_analysis(server, opened.uuid)
+            await hear("TASK_RESULT")
+            await opener.open(npy(tmp_path / "short.npy"))
+            await server.channel.request("DELETE", f"api/jobs/{job}/")
+            heard = await hear("FINISH_JOB", "CREATE_DATASET")
+            assert heard["messageType"] == "CREATE_DATASET"
+            await hear("CANCEL_JOB")
+        await server.channel.request("DELETE", f"api/datasets/{opened.uuid}/")
+
+    run(work())
+
+
+@pytest.mark.parametrize("way", ["header", "query", "cookie"])
+def test_opens_as_the_one_who_asks(server: Jupyter, tmp_path: Path, way: str) -> None:
+    """A handler of the Jupyter server reaches LiberTEM however its caller has shown who he is."""
+    path = quote(str(npy(tmp_path / "scan ä.npy")))
+    request, cookies = f"test-open?path={path}", urllib.request.HTTPCookieProcessor()
+    known = urllib.request.build_opener(cookies)
+    if way == "header":
+        known.addheaders = [("Authorization", f"token {server.token}")]
+    elif way == "query":
+        request += f"&token={server.token}"
+    else:
+        with known.open(f"{server.url}tree?token={server.token}"):
+            pass
+    with known.open(server.url + request) as answer:
+        assert json.load(answer) == {"url_path": "modama-libertem/", "shape": [4, 4, 16, 16]}
 
 
 # Formats --------------------------------------------------------------------------------------------------------------
