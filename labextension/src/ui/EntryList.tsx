@@ -24,9 +24,8 @@ export function EntryList({ listing, selected, onSelect, onOpen, onUp }: Props):
     const scroller = useRef<HTMLDivElement>(null);
     const total = listing.total;
     const rows = useRows(total, ROW_PX, scroller);
-    const items = rows.virtualizer.getVirtualItems();
-    const first = items[0]?.index ?? 0;
-    const last = items[items.length - 1]?.index ?? 0;
+    const first = rows.indexes[0] ?? 0;
+    const last = rows.indexes[rows.indexes.length - 1] ?? 0;
     const [row, setRow] = useState(0);
 
     useEffect(() => listing.want(first, last), [listing, first, last, head]);
@@ -36,7 +35,7 @@ export function EntryList({ listing, selected, onSelect, onOpen, onUp }: Props):
         for (const [index, entry] of listing.loaded()) {
             if (entry.name === selected) {
                 setRow(index);
-                rows.virtualizer.scrollToIndex(index);
+                rows.show(index);
                 return;
             }
         }
@@ -54,7 +53,7 @@ export function EntryList({ listing, selected, onSelect, onOpen, onUp }: Props):
     const go = (index: number) => {
         const next = Math.max(0, Math.min(total - 1, index));
         setRow(next);
-        rows.virtualizer.scrollToIndex(next);
+        rows.show(next);
         const entry = listing.entry(next);
         waiting.current = entry ? undefined : next;
         if (entry) {
@@ -101,7 +100,7 @@ export function EntryList({ listing, selected, onSelect, onOpen, onUp }: Props):
             onKeyDown={onKeyDown}
         >
             <div className="mo-list-content" role="presentation" style={{ height: rows.height }}>
-                {items.map(({ index }) => (
+                {rows.indexes.map(index => (
                     <Row
                         key={index}
                         index={index}

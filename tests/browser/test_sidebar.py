@@ -1,0 +1,118 @@
+"""What a scientist does in the panel, in a real JupyterLab."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import Panel
+
+HOLOGRAM = "01_holo_Vbp_130V_0V_bin2_crop.hdf5"
+
+
+def put_file(folder: Path, name: str = HOLOGRAM) -> Path:
+    """A real hologram, from the package holospy."""
+    source = files("holospy") / "data" / HOLOGRAM
+    with source.open("rb") as old, (folder / name).open("wb") as new:
+        shutil.copyfileobj(old, new)
+    return folder / name
+
+
+def test_project_and_session_are_made_on_the_disk(panel: Panel, picture: Any) -> None:
+    """New project and New session make folders that are there for everything else, too."""
+    picture("01-no-projects", panel)
+    panel.new_project("skyrmion-dynamics").new_session("2024-11-12-biasing-test")
+    session = panel.lab.tree / "adhoc/skyrmion-dynamics/2024-11-12-biasing-test"
+    assert (session / "raw").is_dir()
+    expect(panel.root.locator(".mo-badge")).to_contain_text("writable")
+    picture("02-session", panel)
+
+
+def test_name_that_windows_refuses_is_explained_beside_its_field(panel: Panel) -> None:
+    """A refused name keeps the dialog open and says which rule it breaks."""
+    panel.button("New project")
+    dialog = panel.page.get_by_role("dialog")
+    dialog.get_by_label("Name").first.fill("a:b")
+    dialog.get_by_role("button", name="Create project").click()
+    expect(dialog.locator(".mo-field-problem")).to_contain_text("a:b")
+    assert not (panel.lab.tree / "adhoc/a:b").exists()
+
+
+def test_session_name_is_proposed_with_the_date(panel: Panel) -> None:
+    """Who only adds a word to the proposed name gets a folder that sorts by date."""
+    panel.new_project("dated-names")
+    panel.button("New session")
+    name = panel.page.get_by_role("dialog").get_by_label("Name").first
+    expect(name).to_have_value(re.compile(r"^\d{4}-\d\d-\d\d-$"))
+
+
+def test_keyboard_walks_the_list(panel: Panel) -> None:
+    """Arrows, Home, End, typed letters, Enter and Esc do what they do in a file manager."""
+    panel.new_project("keyboard").new_session("2024-01-01-keys")
+    raw = panel.lab.tree / "adhoc/keyboard/2024-01-01-keys/raw"
+    for name in ("alpha.txt", "beta.txt", "gamma.txt"):
+        (raw / name).write_text(name)
+    panel.button("Raw files")
+    rows = panel.root.locator(".mo-list")
+    expect(panel.row("beta.txt")).to_be_visible()
+    rows.focus()
+    rows.press("End")
+    expect(panel.row("gamma.txt")).to_have_attribute("aria-selected", "true")
+    rows.press("Home")
+    expect(panel.row("alpha.txt")).to_have_attribute("aria-selected", "true")
+    rows.press("b")
+    expect(panel.row("beta.txt")).to_have_attribute("aria-selected", "true")
+    rows.press("Escape")
+    rows.press("Escape")
+    expect(panel.root.get_by_role("heading", name="2024-01-01-keys")).to_be_visible()
+
+
+def test_place_is_kept_over_a_reload(panel: Panel) -> None:
+    """After a reload of the page the panel shows what it showed."""
+    panel.new_project("comes-back").new_session("2024-02-02-same-place")
+    panel.page.wait_for_timeout(1500)  # Lab saves its state a second after the last change
+    panel.open(query="")
+    expect(panel.root.get_by_role("heading", name="2024-02-02-same-place")).to_be_visible()
+
+
+def test_preview_and_metadata_of_a_hologram(panel: Panel, picture: Any) -> None:
+    """A selected file shows its picture, and what the instrument wrote."""
+    panel.new_project("holograms").new_session("2024-03-03-vacuum")
+    put_file(panel.lab.tree / "adhoc/holograms/2024-03-03-vacuum/raw")
+    panel.button("Raw files")
+    panel.row(HOLOGRAM).click()
+    image = panel.root.locator(".mo-preview img")
+    image.wait_for(timeout=60_000)
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+    picture("03-preview", panel)
+    panel.root.get_by_role("tab", name="Metadata").click()
+    expect(panel.root.locator(".mo-metadata table").first).to_be_visible(timeout=60_000)
+    picture("04-metadata", panel)
+
+
+@pytest.mark.slow
+def test_seal_and_verify(panel: Panel, picture: Any) -> None:
+    """The dialog says what will be frozen; after it the file cannot be changed, and verifying proves it."""
+    panel.new_project("sealing").new_session("2024-04-04-sealed")
+    raw = panel.lab.tree / "adhoc/sealing/2024-04-04-sealed/raw"
+    put_file(raw)
+    (raw / "Thumbs.db").write_bytes(b"x")
+    panel.button("Seal…")
+    dialog = panel.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Thumbs.db")
+    picture("05-seal-dialog", panel)
+    dialog.get_by_role("button", name="Seal 2 files").click()
+    expect(panel.root.locator(".mo-heading .mo-badge")).to_contain_text("sealed", timeout=60_000)
+    expect(panel.root.locator(".mo-heading .mo-badge-sealed")).to_be_visible(timeout=60_000)
+    picture("06-sealed", panel)
+    with pytest.raises(PermissionError):
+        (raw / HOLOGRAM).write_bytes(b"changed")
+    panel.button("Verify")
+    expect(panel.root.locator(".mo-box-success")).to_contain_text("done", timeout=60_000)
+    picture("07-verified", panel)
