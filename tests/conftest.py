@@ -1,0 +1,74 @@
+"""What all tests share: state, cache and configuration in a folder of the test's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_modama.core.model import Actor, Via
+from jupyter_modama.core.operations import OPERATIONS, perform
+from jupyter_modama.runner import local_actor
+from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.core.model import Site
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the person who runs the tests is read or written."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("STATE", "CACHE", "CONFIG", "DATA"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+    for name in ("MODAMA_SITE", "MODAMA_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The root of a data tree."""
+    folder = tmp_path / "storage"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def store(root: Path) -> Iterator[DiskStore]:
+    """A store on the disk, of whoever runs the tests."""
+    opened = DiskStore(Site(root=str(root)))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def actor() -> Actor:
+    return local_actor(Via.CLI)
+
+
+class Does:
+    """Performs operations by name, driving long ones to their end."""
+
+    def __init__(self, store: DiskStore, actor: Actor) -> None:
+        self.store, self.actor = store, actor
+
+    def __call__(self, operation: str, /, **wanted: object) -> object:
+        row = OPERATIONS[operation]
+        answer = perform(row, row.wanted(**wanted), actor=self.actor, store=self.store)
+        if row.kind.value != "long":
+            return answer
+        try:
+            while True:
+                next(answer)
+        except StopIteration as end:
+            return end.value
+
+
+@pytest.fixture
+def do(store: DiskStore, actor: Actor) -> Does:
+    return Does(store, actor)
+
+
+def as_root() -> bool:
+    return os.geteuid() == 0

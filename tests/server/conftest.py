@@ -1,0 +1,36 @@
+"""A real Jupyter server with our extension, on a tree of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+
+@pytest.fixture
+def jp_server_config(root: Path) -> dict[str, Any]:
+    return {
+        "ServerApp": {"jpserver_extensions": {"jupyter_modama": True}, "allow_unauthenticated_access": False},
+        "ModamaExtension": {"root": str(root)},
+    }
+
+
+@pytest.fixture
+def call(jp_fetch: Any) -> Any:
+    """POST an operation and answer its JSON, of an error too."""
+
+    async def post(operation: str, /, **wanted: Any) -> Any:
+        from tornado.httpclient import HTTPClientError
+
+        try:
+            response = await jp_fetch("modama", "api", operation, method="POST", body=json.dumps(wanted))
+        except HTTPClientError as error:
+            assert error.response is not None
+            return json.loads(error.response.body)
+        return json.loads(response.body)
+
+    return post
