@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 try:
-    from jupyter_modama._version import __version__
+    from jupyter_modama._version import __version__ as __version__
 except ImportError:  # a source tree that was never built
     __version__ = "0.0.0"
 

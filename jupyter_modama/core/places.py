@@ -16,9 +16,10 @@ from jupyter_modama.core.templates import NotExpressible, Value, for_python, for
 
 Values = dict[str, Value]
 # Fast on any processor with AES; a compressed stream is slower than the line, and no terminal or X11 is wanted.
-FAST_SSH = ("-T", "-c", "aes128-ctr", "-o", "Compression=no", "-x")
-FAST_SFTP = ("-c", "aes128-ctr", "-o", "Compression=no")
-FAST_SSHFS = ("-o", "Ciphers=aes128-ctr", "-o", "Compression=no", "-o", "reconnect", "-o", "ServerAliveInterval=15")
+CIPHER = "aes128-ctr"
+FAST_SSH = ("-T", "-c", CIPHER, "-o", "Compression=no", "-x")
+FAST_SFTP = ("-c", CIPHER, "-o", "Compression=no")
+FAST_SSHFS = ("-o", f"Ciphers={CIPHER}", "-o", "Compression=no", "-o", "reconnect", "-o", "ServerAliveInterval=15")
 
 
 def values_of(store: Store, actor: Actor, stat: Stat, where: Place, drive: str) -> Values:

@@ -97,10 +97,14 @@ class Store(Protocol):
     """The tree below one root."""
 
     site: Site
-    audit: Audit
-    jobs: JobBook
-    readers: Readers
     checks: list[Check]
+
+    @property
+    def audit(self) -> Audit: ...
+    @property
+    def jobs(self) -> JobBook: ...
+    @property
+    def readers(self) -> Readers: ...
 
     # who
     def me(self) -> Person: ...

@@ -1,0 +1,240 @@
+"""The command line: `modama <noun> <verb> REQUIRED... --optional value [--json]`, a command per operation.
+
+    modama project list                      modama session seal PROJECT SESSION
+    modama doctor                            what is wrong here, and what to do about it
+    modama init                              make a data tree in the home folder
+    modama completion bash|zsh|fish          let the shell complete commands, projects and paths
+
+MODAMA_SITE names the site file; MODAMA_ROOT alone is enough. The exit code comes from the class of the error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from jupyter_modama.core.errors import Invalid, ModamaError, StorageError, from_os
+from jupyter_modama.core.model import DoctorReport, Severity, Site, Via
+from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, perform
+from jupyter_modama.shell import arguments
+from jupyter_modama.shell.tables import shown, text_of
+
+if TYPE_CHECKING:
+    from jupyter_modama.store.disk import DiskStore
+
+INTERRUPTED = 130
+UNHEALTHY = 1
+NO_TREE = (
+    "no data tree is named yet: set MODAMA_ROOT to its folder or MODAMA_SITE to the site file, "
+    "or make one with `modama init`"
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command and answer its exit code."""
+    words = list(sys.argv[1:] if words is None else words)
+    as_json, debug = "--json" in words, "--debug" in words
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `modama folder list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        sys.stderr.write("modama: stopped\n")
+        return INTERRUPTED
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return _refused(_as_ours(error), as_json)
+
+
+def _as_ours(error: Exception) -> ModamaError:
+    if isinstance(error, ModamaError):
+        return error
+    if isinstance(error, OSError):
+        return from_os(error, "this")
+    return StorageError(what="this command", why=f"an unexpected {type(error).__name__}; `--debug` shows where")
+
+
+def _refused(error: ModamaError, as_json: bool) -> int:
+    if as_json:
+        _print_json(error.problem())
+    else:
+        sys.stderr.write(f"modama: {text_of(str(error))}\n")
+    return error.exit
+
+
+def _run(words: list[str]) -> int:
+    special = {"init": _init, "completion": _completion, "__complete": _complete, "--version": _version}
+    if not words or words[0] in {"-h", "--help", "help"}:
+        sys.stdout.write(overview())
+        return 0
+    if words[0] in special:
+        return special[words[0]](words[1:])
+    if arguments.verbs_of(words[0]) and words[0] not in arguments.ALIASES and words[1:] in (["--help"], ["-h"]):
+        sys.stdout.write("".join(_usage_lines(words[0])))
+        return 0
+    operation, rest = arguments.find_operation(words)
+    try:
+        wanted, switches = arguments.read_words(operation, rest)
+    except SystemExit as end:  # --help
+        return int(end.code or 0)
+    answer = _answer(operation, wanted, switches.json)
+    if switches.json:
+        from jupyter_modama.runner import plain
+
+        _print_json(plain(answer))
+    else:
+        sys.stdout.write(shown(answer))
+    return UNHEALTHY if isinstance(answer, DoctorReport) and answer.worst is Severity.FAILURE else 0
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+# Operations ----------------------------------------------------------------------------------------------------------
+
+
+def _answer(operation: Operation, wanted: Any, as_json: bool) -> Any:
+    if operation.name == "doctor.run":
+        return _examined()
+    site = _site()
+    wanted = arguments.below_root(wanted, site.root)
+    store = _open(site)
+    try:
+        if operation.kind is Kind.LONG:
+            return _long(store, operation, wanted, as_json)
+        if operation.name == "entry.metadata":
+            _add_readers(store)
+        return perform(operation, wanted, actor=_actor(), store=store)
+    finally:
+        store.close()
+
+
+def _site() -> Site:
+    from jupyter_modama.site import load_site
+
+    site = load_site()
+    if site is None:
+        raise Invalid(what=NO_TREE)
+    return site
+
+
+def _open(site: Site) -> DiskStore:
+    from jupyter_modama.store.disk import DiskStore
+
+    return DiskStore(site)
+
+
+def _actor() -> Any:
+    from jupyter_modama.runner import local_actor
+
+    return local_actor(Via.CLI)
+
+
+def _long(store: DiskStore, operation: Operation, wanted: Any, as_json: bool) -> Any:
+    """Do long work as a job, which Lab and notebooks see; the bar keeps out of the way of JSON in a file."""
+    from jupyter_modama.runner import Runner
+    from jupyter_modama.shell.progress import Bar, cancelled_by_ctrl_c
+
+    bar = Bar()
+    with cancelled_by_ctrl_c(bar, store.jobs.ask_cancel):
+        return Runner(store).run(operation, wanted, _actor(), on_progress=bar)
+
+
+def _examined() -> DoctorReport:
+    """The doctor's report; what keeps the tree from being opened is a finding, too."""
+    from jupyter_modama import checks
+
+    try:
+        store = _open(_site())
+    except ModamaError as error:
+        return checks.without_tree(error)
+    try:
+        store.checks += checks.ALL
+        operation = OPERATIONS["doctor.run"]
+        report: DoctorReport = perform(operation, operation.wanted(), actor=_actor(), store=store)
+        return report
+    finally:
+        store.close()
+
+
+def _add_readers(store: DiskStore) -> None:
+    """Let the store read EM files, where the packages for that are installed."""
+    try:
+        from jupyter_modama.readers import metadata_readers
+    except ImportError:
+        return
+    store.readers = metadata_readers(store)
+
+
+# The rest ------------------------------------------------------------------------------------------------------------
+
+
+def _version(words: list[str]) -> int:
+    import jupyter_modama
+
+    sys.stdout.write(f"modama {jupyter_modama.__version__}\n")
+    return 0
+
+
+def _init(words: list[str]) -> int:
+    from jupyter_modama.site import make_home_root
+
+    parser = arguments.Parser(
+        prog="modama init", description="Make a data tree in the home folder, and use it from now on."
+    )
+    try:
+        parser.parse_args(words)
+    except SystemExit as end:
+        return int(end.code or 0)
+    sys.stdout.write(
+        f"Your data tree is {text_of(make_home_root().root)}; `modama project create NAME` makes a project in it.\n"
+    )
+    return 0
+
+
+def _completion(words: list[str]) -> int:
+    from jupyter_modama.shell.completion import script
+
+    sys.stdout.write(script(words[0] if words else ""))
+    return 0
+
+
+def _complete(words: list[str]) -> int:
+    from jupyter_modama.shell.completion import candidates
+
+    def store() -> DiskStore:
+        return _open(_site())
+
+    sys.stdout.buffer.write(b"".join(os.fsencode(word) + b"\n" for word in candidates(words, store)))
+    return 0
+
+
+def overview() -> str:
+    """All commands with what they do."""
+    lines = [f"{(__doc__ or '').strip()}\n"]
+    for noun in arguments.nouns():
+        lines.append("\n")
+        lines += _usage_lines(noun)
+    return "".join(lines)
+
+
+def _usage_lines(noun: str) -> list[str]:
+    found = []
+    for verb in arguments.verbs_of(noun):
+        operation = OPERATIONS[f"{noun}.{verb}"]
+        needed = " ".join(a.name.upper() for a in arguments.arguments_of(operation) if a.required)
+        found.append(f"  modama {f'{noun} {verb} {needed}':42} {operation.says}\n")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
