@@ -13,12 +13,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from jupyter_modama.core.errors import Invalid, ModamaError, StorageError, from_os
-from jupyter_modama.core.model import DoctorReport, Severity, Site, Via
+from jupyter_modama.core.model import Actor, DoctorReport, Severity, Site, Via
 from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, perform
 from jupyter_modama.shell import arguments
 from jupyter_modama.shell.tables import shown, text_of
@@ -50,6 +49,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:
         if debug:
+            import traceback
+
             traceback.print_exc()
         return _refused(_as_ours(error), as_json)
 
@@ -133,10 +134,10 @@ def _open(site: Site) -> DiskStore:
     return DiskStore(site)
 
 
-def _actor() -> Any:
-    from jupyter_modama.runner import local_actor
+def _actor() -> Actor:
+    from jupyter_modama.store import people
 
-    return local_actor(Via.CLI)
+    return Actor(people.me(), Via.CLI)
 
 
 def _long(store: DiskStore, operation: Operation, wanted: Any, as_json: bool) -> Any:

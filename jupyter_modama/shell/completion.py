@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from jupyter_modama.core.errors import Invalid, ModamaError
-from jupyter_modama.core.model import EntryKind, Via
+from jupyter_modama.core.model import Actor, EntryKind, Via
 from jupyter_modama.core.operations import Operation
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
@@ -133,9 +133,7 @@ def _values(argument: Argument, given: list[str], current: str, open_store: Call
 
 
 def _projects(store: Store) -> list[str]:
-    from jupyter_modama.runner import local_actor
-
-    page = list_projects(store, local_actor(Via.CLI), ListProjects(sort="name", limit=MANY))
+    page = list_projects(store, Actor(store.me(), Via.CLI), ListProjects(sort="name", limit=MANY))
     return [project.path for project in page.items]
 
 

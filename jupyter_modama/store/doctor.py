@@ -9,7 +9,6 @@ import ctypes
 import errno
 import fcntl
 import os
-import platform
 import secrets
 import shutil
 import signal
@@ -102,7 +101,7 @@ def check_root(root_fd: int, site: Site, name: str) -> Iterator[Finding]:
 def check_file_system(root_fd: int, site: Site, name: str) -> Iterator[Finding]:
     """The kernel, and what kind of file system the tree lies on."""
     kind, options = mounted_as(os.fstat(root_fd).st_dev)
-    yield Finding(name, OK, f"{kind or 'an unknown file system'}, Linux {platform.release()}")
+    yield Finding(name, OK, f"{kind or 'an unknown file system'}, Linux {os.uname().release}")
     if "ro" in options:
         yield Finding(name, FAILURE, "the tree is mounted read-only", "nothing can be changed until it is mounted rw")
     if kind.startswith(("nfs", "cifs", "smb", "fuse", "9p", "virtiofs")):
