@@ -12,6 +12,7 @@ import pytest
 from running_libertem import ROOT
 
 from jupyter_modama.core.errors import Unreachable
+from jupyter_modama.libertem import environment
 from jupyter_modama.libertem.context import context
 
 IN_NOTEBOOK = """
@@ -41,7 +42,8 @@ def test_data_sets_load_without_a_port(libertem: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "scan ä.npy", np.ones((2, 3, 8, 8), "u2"))
     (tmp_path / "plain.raw").write_bytes(b"\0" * 1000)
     (tmp_path / "image.tif").write_bytes(b"II")
-    env = os.environ | {"PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path / "numba")}
+    environment.prepare_cache(libertem.parent.parent, tmp_path / "cache")
+    env = os.environ | {"PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path / "cache" / "numba")}
     paths = [str(tmp_path / name) for name in ("scan ä.npy", "plain.raw", "image.tif", "gone.npy")]
     command = [str(libertem), "-P", "-c", IN_NOTEBOOK, *paths]
     done = subprocess.run(command, check=False, env=env, capture_output=True, text=True, timeout=100)
