@@ -1,7 +1,7 @@
 """Runs long operations as jobs that outlive a page, are seen by every program of the person, and go on after a crash.
 
-A job is begun by `start`, which returns at once (its check has been made by then), or by `run`, which waits. Whoever runs a job holds its
-lock; `resume_interrupted` goes on with jobs whose runner died.
+A job is begun by `start`, which returns at once (its check has been made by then), or by `run`, which waits. Whoever
+runs a job holds its lock; `resume_interrupted` goes on with jobs whose runner died.
 """
 
 from __future__ import annotations
@@ -145,7 +145,9 @@ class Runner:
         if isinstance(error, KeyboardInterrupt):
             error = Cancelled(consequence="stopped with Ctrl-C")
         if not isinstance(error, ModamaError):
-            error = StorageError(what=f"{job.op} of {job.project}/{job.session}", why=f"an unexpected {type(error).__name__}")
+            error = StorageError(
+                what=f"{job.op} of {job.project}/{job.session}", why=f"an unexpected {type(error).__name__}"
+            )
         state = JobState.CANCELLED if isinstance(error, Cancelled) else JobState.FAILED
         ended = replace(self._last, state=state, problem=error.problem(job.id), ended=datetime.now(UTC))
         self._tell(ended, on_progress, write=True)
@@ -183,7 +185,9 @@ class Runner:
     def _supersede(self, old: Job, message: str) -> None:
         try:
             self.store.jobs.write(
-                replace(old, state=JobState.CANCELLED, message=message, ended=datetime.now(UTC), changed=datetime.now(UTC))
+                replace(
+                    old, state=JobState.CANCELLED, message=message, ended=datetime.now(UTC), changed=datetime.now(UTC)
+                )
             )
         except OSError:
             pass

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_modama.core.model import Actor, Via
+from jupyter_modama.core.model import Actor, Site, Via
 from jupyter_modama.core.operations import OPERATIONS, perform
 from jupyter_modama.runner import local_actor
 from jupyter_modama.store.disk import DiskStore
-from jupyter_modama.core.model import Site
 
 
 @pytest.fixture(autouse=True)

@@ -12,9 +12,9 @@
     |-- StorageError 500       DiskFull 507  RecordCorrupt
     `-- Unreachable 503        VersionMismatch  TimedOut 504
 
-Each class has a `code` (its name on the wire), a `status` for HTTP, an `exit` for the shell and a template `says`; the facts
-are keyword arguments. Functions raise them, only the edges catch them, and `from_problem` raises the same class again on
-the other side of a wire.
+Each class has a `code` (its name on the wire), a `status` for HTTP, an `exit` for the shell and a template `says`;
+the facts are keyword arguments. Functions raise them, only the edges catch them, and `from_problem` raises the same
+class again on the other side of a wire.
 """
 
 from __future__ import annotations
@@ -175,8 +175,8 @@ class OpenWriters(Conflict):
     """Programs still write into the session; `writers` lists program, pid and file where known."""
 
     says = (
-        "{count} file(s) in {session} are still open for writing ({first}); close the program or wait until it is done, "
-        "then seal again. Nothing has been changed"
+        "{count} file(s) in {session} are still open for writing ({first}); close the program or wait until it is "
+        "done, then seal again. Nothing has been changed"
     )
 
 
@@ -214,7 +214,9 @@ class ManifestMismatch(Conflict):
     """The files are not what the manifest says; `missing`, `changed` and `new` name them, `unreadable` the rest."""
 
     exit = 6
-    says = "{session} is NOT as it was sealed: {count_missing} missing, {count_changed} changed, {count_new} new file(s)"
+    says = (
+        "{session} is NOT as it was sealed: {count_missing} missing, {count_changed} changed, {count_new} new file(s)"
+    )
 
 
 class Cancelled(Conflict):
@@ -259,9 +261,11 @@ class DiskFull(StorageError):
 
 
 class RecordCorrupt(StorageError):
-    """One of our own records cannot be read; what lies on the disk counts, and the record is moved aside by a repair."""
+    """One of our own records cannot be read; what lies on the disk counts, a repair moves the record aside."""
 
-    says = "the record {path} cannot be read ({why}); the data itself is not touched, and an administrator can repair it"
+    says = (
+        "the record {path} cannot be read ({why}); the data itself is not touched, and an administrator can repair it"
+    )
 
 
 class Unreachable(ModamaError):

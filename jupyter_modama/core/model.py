@@ -1,7 +1,8 @@
 """The nouns of the project, as frozen dataclasses of plain values: what operations answer with.
 
-Times are aware UTC. Sizes are bytes. A path is below the root of the tree, `/`-separated, without a leading `/`; where it holds bytes
-that are no UTF-8, `path` is escaped for reading and `path_b64` holds the bytes (base64, URL-safe), which every operation accepts.
+Times are aware UTC. Sizes are bytes. A path is below the root of the tree, `/`-separated, without a leading `/`; where
+it holds bytes that are no UTF-8, `path` is escaped for reading and `path_b64` holds the bytes (base64, URL-safe), which
+every operation accepts.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class SessionState(StrEnum):
 
 
 class Protection(StrEnum):
-    """By which means `raw` is protected: the immutable flag, or write permission taken away (its owner can give it back)."""
+    """How `raw` is protected: by the immutable flag, or by write permission taken away (its owner can give it back)."""
 
     NONE = "none"
     READ_ONLY = "read-only"
@@ -216,7 +217,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class FolderPage:
-    """One page of a folder, of the snapshot of names that `cursor` stands for; `start` is the index of the first item in it."""
+    """One page of the snapshot of a folder that `cursor` stands for; `start` is the index of its first item."""
 
     path: str
     items: tuple[Entry, ...]
@@ -325,7 +326,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class EntryMetadata:
-    """What the instrument wrote into a file, as far as it can be read; unreadable is a normal answer, with the reason in `why`."""
+    """What the instrument wrote into a file; that it cannot be read is a normal answer, with the reason in `why`."""
 
     path: str
     format: str
@@ -542,7 +543,7 @@ class SealRules:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A row of the table of tools: a URL or command template and what it can open (extensions, `file`, `folder`, `any`)."""
+    """A row of the table of tools: a URL or command template, and what it opens (extensions, file, folder, any)."""
 
     name: str
     opens: tuple[str, ...] = ("any",)

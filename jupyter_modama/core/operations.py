@@ -1,12 +1,12 @@
 """Everything that can be done, as one table, and the only way to do it.
 
-Routes, command line, `openapi.json`, TypeScript types and the reference page are made from `OPERATIONS`; role check and audit happen
-in `perform`, so that no edge can forget them.
+Routes, command line, `openapi.json`, TypeScript types and the reference page are made from `OPERATIONS`; role check and
+audit happen in `perform`, so that no edge can forget them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, get_type_hints
@@ -148,7 +148,12 @@ def perform(operation: Operation, wanted: Any, *, actor: Actor, store: Store) ->
 
 
 def _admit(operation: Operation, target: TreePath, actor: Actor, store: Store) -> None:
-    if operation.kind is not Kind.READ and operation.audited and store.site.managed_by and operation.where is Where.TREE:
+    if (
+        operation.kind is not Kind.READ
+        and operation.audited
+        and store.site.managed_by
+        and operation.where is Where.TREE
+    ):
         raise ManagedTree(service=store.site.managed_by)
     role = role_at(store, actor, target)
     if role <= Role.SIGNED_IN < operation.least < Role.ADMINISTRATOR:
@@ -184,7 +189,7 @@ def _closing(store: Store, line: str, run: Callable[[], Any]) -> Any:
 
 def _audited_run(
     operation: Operation, wanted: Any, target: TreePath, actor: Actor, store: Store
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, Any]:
     line = _begin(operation, wanted, target, actor, store)
     try:
         answer = yield from operation.function(store, actor, wanted)

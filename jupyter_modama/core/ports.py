@@ -1,7 +1,7 @@
-"""What the core asks of the outside: a store (the disk, or memory in tests), an audit, a book of jobs, readers of EM files.
+"""What the core asks of the outside: a store (the disk, or memory in tests), an audit, a book of jobs, readers.
 
-The kernel is the judge: a store answers for the rights of whoever runs it. Every method that looks at a path raises NotFound,
-NotAllowed or StorageError, never a bare OSError.
+The kernel is the judge: a store answers for the rights of whoever runs it. Every method that looks at a path raises
+NotFound, NotAllowed or StorageError, never a bare OSError.
 """
 
 from __future__ import annotations

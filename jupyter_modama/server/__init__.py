@@ -1,1 +1,1 @@
-"""The Jupyter server extension: operations, previews, events and LiberTEM over HTTP, with the rights of the server's own user."""
+"""The Jupyter server extension: operations, previews, events and LiberTEM over HTTP, with its user's own rights."""

@@ -15,14 +15,15 @@ class ModamaExtension(ExtensionApp):
     extension_url = "/modama/page"
     load_other_extensions = True
 
-    root = Unicode("", help="Folder of the data tree; MODAMA_SITE or MODAMA_ROOT are used where this is empty.").tag(config=True)
+    root = Unicode("", help="Folder of the data tree; MODAMA_SITE or MODAMA_ROOT are used where this is empty.").tag(
+        config=True
+    )
 
     def initialize_handlers(self) -> None:
         from jupyter_modama.server.room import Room
         from jupyter_modama.server.routes import routes
 
-        assert self.serverapp is not None
-        self.room = Room(self.serverapp.root_dir, self._site)
+        self.room = Room(self.serverapp.root_dir if self.serverapp else ".", self._site)
         self.room.open()
         if self.room.problem:
             self.log.warning("modama: %s", self.room.problem)

@@ -1,7 +1,7 @@
 """Events for the browser: one stream per page, resumed by the id of the last event seen.
 
-Jobs that run in this server tell their changes; jobs of other programs (shell, notebook) are seen in the book of jobs, which is looked at
-only while somebody listens.
+Jobs that run in this server tell their changes; jobs of other programs (shell, notebook) are seen in the book of jobs,
+which is looked at only while somebody listens.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,10 +35,8 @@ class Events:
 
     def job_changed(self, job: Job) -> None:
         """Tell of a job's change; may be called from any thread."""
-        try:
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
             self._loop.call_soon_threadsafe(self._publish_job, job)
-        except RuntimeError:
-            pass  # the loop is closed: nobody listens any more
 
     def _publish_job(self, job: Job) -> None:
         self._seen[job.id] = _stamp(job)

@@ -133,9 +133,8 @@ class PreviewHandler(ModamaHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        self.room.tree  # noqa: B018  says so where there is no tree
         arguments = {k: v[-1].decode("utf-8", "replace") for k, v in self.request.query_arguments.items()}
-        found = await self.room.call(self.room.previews.preview, arguments)
+        found = await self.room.call(self.room.pictures.preview, arguments)
         self.set_header("X-Modama-Preview", found.facts)
         self.set_header("ETag", found.etag)
         self.set_header("Cache-Control", "private, no-cache")
@@ -167,9 +166,7 @@ class EventsHandler(ModamaHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        self.room.tree  # noqa: B018
-        events = self.room.events
-        assert events is not None
+        events = self.room.listening
         after = self.request.headers.get("Last-Event-ID", "")
         queue = events.subscribe(int(after) if after.isdigit() else None)
         self.set_header("Content-Type", "text/event-stream")

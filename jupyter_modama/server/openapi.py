@@ -1,6 +1,6 @@
 """`openapi.json`, made from the table of operations.
 
-    python -m jupyter_modama.server.openapi            prints it
+python -m jupyter_modama.server.openapi            prints it
 """
 
 from __future__ import annotations
@@ -159,7 +159,11 @@ def _server_paths(refs: dict[Any, Any]) -> dict[str, Any]:
             }
         }
 
-    status = {"operationId": "status", "summary": "What this server is and can do.", "responses": _responses("200", refs[Status])}
+    status = {
+        "operationId": "status",
+        "summary": "What this server is and can do.",
+        "responses": _responses("200", refs[Status]),
+    }
     return {
         "/modama/api/status": {"get": status},
         "/modama/api/libertem.open": post(
@@ -176,7 +180,7 @@ def text() -> str:
 
 @cache
 def contract() -> str:
-    """A short name of this version of the interface, by which front end and server find out that they belong together."""
+    """A short name of this version of the interface; front end and server compare it."""
     return hashlib.sha256(text().encode()).hexdigest()[:12]
 
 

@@ -45,7 +45,7 @@ class Previews:
             raise Unsupported(path="this file", why=MISSING)
         with self._guard:
             if self._pool is None:
-                from jupyter_modama.readers import PreviewCache, Pool
+                from jupyter_modama.readers import Pool, PreviewCache
 
                 self._cache = PreviewCache(cache_folder() / "previews")
                 self._pool = Pool()

@@ -17,6 +17,7 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.runner import Runner, local_actor
 from jupyter_modama.server.events import Events
 from jupyter_modama.server.openapi import JobStarted, OpenedInLibertem, OpenInLibertem, Status, contract
+from jupyter_modama.server.previews import Previews
 from jupyter_modama.store.disk import DiskStore
 
 THREADS = 16
@@ -32,7 +33,7 @@ class Room:
         self.store: DiskStore | None = None
         self.runner: Runner | None = None
         self.events: Events | None = None
-        self.previews: Any = None
+        self.previews: Previews | None = None
         self.opener: Any = None
         self.problem = ""
         self._load = load
@@ -48,19 +49,13 @@ class Room:
             self.problem = str(error)
 
     def _use(self, site: Site) -> None:
-        from jupyter_modama.server.previews import Previews
-
         self.store = DiskStore(site)
         self.previews = Previews(self.store)
         self.store.readers = self.previews
         self.runner = Runner(self.store)
         self.events = Events(asyncio.get_event_loop(), self.store.jobs)
         self.runner.listen(self.events.job_changed)
-        self.threads.submit(self._resume)
-
-    def _resume(self) -> None:
-        assert self.runner is not None
-        self.runner.resume_interrupted(self.actor)
+        self.threads.submit(self.runner.resume_interrupted, self.actor)
 
     @property
     def tree(self) -> DiskStore:
@@ -69,8 +64,25 @@ class Room:
         Raises: NotFound where this server has no data tree.
         """
         if self.store is None:
-            raise NotFound(what=f"data tree here ({self.problem or 'none has been made or named yet'})")
+            raise self._no_tree()
         return self.store
+
+    def _no_tree(self) -> NotFound:
+        return NotFound(what=f"data tree here ({self.problem or 'none has been made or named yet'})")
+
+    @property
+    def listening(self) -> Events:
+        """The events. Raises: NotFound where this server has no data tree."""
+        if self.events is None:
+            raise self._no_tree()
+        return self.events
+
+    @property
+    def pictures(self) -> Previews:
+        """The previews. Raises: NotFound where this server has no data tree."""
+        if self.previews is None:
+            raise self._no_tree()
+        return self.previews
 
     async def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run what may block on a thread, never on the event loop."""
@@ -79,8 +91,7 @@ class Room:
     async def perform(self, operation: Operation, wanted: Any) -> Any:
         """Do an operation: its answer, or for a long one the job that was begun."""
         store = self.tree
-        if operation.kind is Kind.LONG:
-            assert self.runner is not None
+        if operation.kind is Kind.LONG and self.runner is not None:
             return JobStarted(await self.call(self.runner.start, operation, wanted, self.actor))
         return await self.call(lambda: perform(operation, wanted, actor=self.actor, store=store))
 

@@ -29,8 +29,7 @@ def call(jp_fetch: Any) -> Any:
         try:
             response = await jp_fetch("modama", "api", operation, method="POST", body=json.dumps(wanted))
         except HTTPClientError as error:
-            assert error.response is not None
-            return json.loads(error.response.body)
+            return json.loads(error.response.body if error.response else b"null")
         return json.loads(response.body)
 
     return post

@@ -7,25 +7,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
 from jupyter_modama.core.operations import OPERATIONS, Kind
 from jupyter_modama.server.openapi import document
 
 pytestmark = pytest.mark.usefixtures("http_server")
 
-OTHERS = {"status": "GET", "openapi.json": "GET", "events": "GET", "preview": "GET", "libertem.open": "POST", "root.make": "POST"}
+OTHERS = {
+    "status": "GET",
+    "openapi.json": "GET",
+    "events": "GET",
+    "preview": "GET",
+    "libertem.open": "POST",
+    "root.make": "POST",
+}
 ROUTES = {**{name: "POST" for name in OPERATIONS}, **OTHERS, "no.such": "POST"}
 POSTS = [name for name, method in ROUTES.items() if method == "POST"]
 
 
 async def plain_fetch(url: str, method: str, body: str | None = None, **headers: str) -> HTTPResponse:
     """A request with no credentials other than those given."""
-    try:
-        return await AsyncHTTPClient().fetch(url, method=method, body=body, headers=headers, follow_redirects=False)
-    except HTTPClientError as error:
-        assert error.response is not None
-        return error.response
+    return await AsyncHTTPClient().fetch(
+        url, raise_error=False, method=method, body=body, headers=headers, follow_redirects=False
+    )
 
 
 def problem(response: HTTPResponse) -> dict[str, Any]:

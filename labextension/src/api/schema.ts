@@ -639,7 +639,7 @@ export interface components {
         EntryKind: "file" | "folder" | "link" | "other";
         /**
          * EntryMetadata
-         * @description What the instrument wrote into a file, as far as it can be read; unreadable is a normal answer, with the reason in `why`.
+         * @description What the instrument wrote into a file; that it cannot be read is a normal answer, with the reason in `why`.
          */
         EntryMetadata: {
             path: string;
@@ -689,7 +689,7 @@ export interface components {
         };
         /**
          * FolderPage
-         * @description One page of a folder, of the snapshot of names that `cursor` stands for; `start` is the index of the first item in it.
+         * @description One page of the snapshot of a folder that `cursor` stands for; `start` is the index of its first item.
          */
         FolderPage: {
             path: string;
@@ -839,7 +839,10 @@ export interface components {
             /** @default 100 */
             limit: number;
         };
-        /** ListLinks */
+        /**
+         * ListLinks
+         * @description `drive` is the letter of the Windows drive in the commands that make one.
+         */
         ListLinks: {
             /** @default  */
             path: string;
@@ -1002,7 +1005,7 @@ export interface components {
         };
         /**
          * Protection
-         * @description By which means `raw` is protected: the immutable flag, or write permission taken away (its owner can give it back).
+         * @description How `raw` is protected: by the immutable flag, or by write permission taken away (its owner can give it back).
          * @enum {unknown}
          */
         Protection: "immutable" | "none" | "read-only";

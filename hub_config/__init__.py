@@ -1,0 +1,1 @@
+"""Settings of a JupyterHub, made from one site file; comes with the hub service."""
