@@ -79,7 +79,8 @@ async def serve(args: argparse.Namespace) -> None:
     await executors.set_executor(executor, connection)
 
     app = server.make_app(registry, state, None)  # no token: who may open the socket is who may come in
-    app.add_handlers(".*", [(r"/api/modama/loaded/", parts.loaded_handler(state, args.version))])
+    page = (r"/", parts.Page, {"state": state, "event_registry": registry})
+    app.add_handlers(".*", [page, (r"/api/modama/loaded/", parts.loaded_handler(state, args.version))])
     http = tornado.httpserver.HTTPServer(app)
     ready = f"{args.socket}.new"
     http.add_sockets([tornado.netutil.bind_unix_socket(ready, mode=0o600)])

@@ -15,10 +15,14 @@ from libertem.executor.base import AsyncAdapter
 from libertem.executor.concurrent import ConcurrentJobExecutor
 from libertem.io.dataset.base import DataSetException
 from libertem.io.dataset.raw import RAWDatasetParams, RawFile, RawFileDataSet, RawFileSet
-from libertem.web.server import ExecutorState, SharedState
+from libertem.web.server import ExecutorState, IndexHandler, SharedState
 from libertem.web.state import DatasetState
 
 MOST_THREADS = 256
+# The page's style sheet would fetch a font from elsewhere: nobody's business, and a wait where the network is closed.
+ONLY_FROM_HERE = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' ws: wss:; frame-ancestors 'self'"
+)
 
 
 class Threads(ConcurrentJobExecutor):  # type: ignore[misc]
@@ -108,6 +112,13 @@ class RawWithHeader(RawFileDataSet):  # type: ignore[misc]
     @classmethod
     def get_msg_converter(cls) -> Any:
         return RawParams
+
+
+class Page(IndexHandler):  # type: ignore[misc]
+    """LiberTEM's page, which loads nothing from other hosts and is shown in no foreign frame."""
+
+    def set_default_headers(self) -> None:
+        self.set_header("Content-Security-Policy", ONLY_FROM_HERE)
 
 
 def loaded_handler(state: Any, version: str) -> type[tornado.web.RequestHandler]:

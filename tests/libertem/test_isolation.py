@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,17 @@ def test_proxy_hides_what_opens_the_jupyter_server(server: Jupyter) -> None:
     """Headers that would let LiberTEM act as the person are blanked on the way."""
     override = proxy.proxy_entry()["request_headers_override"]
     assert {name for name, value in override.items() if value == ""} == {"Authorization", "Cookie", "X-XSRFToken"}
+
+
+def test_page_loads_nothing_from_elsewhere(server: Jupyter, scan: Path) -> None:
+    """The page is told to fetch from its own host only, and not to be framed by others."""
+    run(Opener(server.channel).open(scan))
+    request = urllib.request.Request(server.channel.base, headers=dict(server.channel.headers))  # noqa: S310
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'self' 'unsafe-inline'" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert "http" not in policy
 
 
 def test_working_folder_is_not_the_persons(server: Jupyter, scan: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import dm4
 import h5py
 import numpy as np
 import pytest
@@ -235,6 +236,19 @@ def test_mrc_that_is_still_copied_is_said_so(opener: Opener, tmp_path: Path) -> 
     os.truncate(path, 1500)
     with pytest.raises(Unsupported, match="still being written or copied"):
         run(opener.open(path))
+
+
+def test_dm4_scan_without_a_word_on_its_order(server: Jupyter, opener: Opener, tmp_path: Path) -> None:
+    """LiberTEM refuses a 4D file that is not marked as such; the second try says that it is in the usual order."""
+    opened = run(opener.open(dm4.write(tmp_path / "scan.dm4", frames(3, 5))))
+    assert (opened.type, opened.shape) == ("DM", (3, 5, 16, 16))
+    assert run(shown(server))[opened.uuid]["force_c_order"] is True
+
+
+def test_dm4_image_and_stack(server: Jupyter, opener: Opener, tmp_path: Path) -> None:
+    """Other files of DigitalMicrograph need no second try."""
+    assert run(opener.open(dm4.write(tmp_path / "image.dm4", frames()[0, 0]))).shape == (1, 1, 16, 16)
+    assert run(opener.open(dm4.write(tmp_path / "stack.dm4", frames()[0]))).shape == (1, 4, 16, 16)
 
 
 def test_hdf5_opens_the_largest_array(server: Jupyter, opener: Opener, tmp_path: Path) -> None:
