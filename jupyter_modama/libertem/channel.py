@@ -21,7 +21,7 @@ from jupyter_modama.libertem.proxy import NAME
 
 NO_ANSWER = 599
 FORWARDED = ("Authorization", "Cookie", "X-XSRFToken")  # what shows the Jupyter server who asks
-LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", ""}  # noqa: S104  (names to compare with)
+EVERYWHERE = {"", "*", "0.0.0.0", "::", "localhost"}  # noqa: S104  (names to compare with, nothing is bound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Channel:
     base: str
     headers: Mapping[str, str] = field(default_factory=dict)
     socket: Path | None = None
+    check_certificate: bool = True
 
     async def request(self, method: str, path: str, body: Any = None, *, limit_s: float = 20.0) -> Answer:
         """Send `body` as JSON and give back what came. Raises: TimedOut after `limit_s`."""
@@ -60,7 +61,7 @@ class Channel:
             follow_redirects=False,
             connect_timeout=min(limit_s, 20.0),
             request_timeout=limit_s,
-            validate_cert=urlsplit(self.base).hostname not in LOOPBACK,
+            validate_cert=self.check_certificate,
         )
         resolver = UnixResolver(socket_path=self.socket) if self.socket else None
         client = SimpleAsyncHTTPClient(force_instance=True, **({"resolver": resolver} if resolver else {}))
@@ -96,7 +97,10 @@ def through_server(handler: Any) -> Channel:
     path = handler.base_url.rstrip("/") + f"/{NAME}/"
     if url.scheme.endswith("+unix"):
         return Channel(f"http://localhost{path}", headers, Path(unquote(url.netloc)))
-    return Channel(f"{url.scheme}://{url.netloc}{path}", headers)
+    ip = handler.serverapp.ip
+    host = "127.0.0.1" if ip in EVERYWHERE else f"[{ip}]" if ":" in ip else ip
+    # the certificate is for the name that people see, and this is the server talking to itself
+    return Channel(f"{url.scheme}://{host}:{url.port}{path}", headers, check_certificate=False)
 
 
 def straight(socket: Path) -> Channel:

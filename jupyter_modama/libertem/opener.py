@@ -93,7 +93,7 @@ class Opener:
         began = time.monotonic()
         params, warning = await _parameters(source, given, channel)
         opened = await _load(source, params, warning, channel, began)
-        if given:
+        if given and opened.type in {"RAW", "MIB"}:
             await asyncio.to_thread(parameters.remember, source.path, given)
         self._loaded[source.path] = _Loaded(fingerprint, given, opened)
         return opened
@@ -151,7 +151,7 @@ def _other_version(found: str) -> VersionMismatch:
 
 async def _parameters(source: files.Source, given: Mapping[str, Any], channel: Channel) -> tuple[dict[str, Any], str]:
     """What to load the file with, and a warning. Raises: Unsupported, ParametersNeeded, Invalid."""
-    name, size = files.shown(source.path), files.stat(source.path).st_size
+    name, size = files.shown(source.path), (await asyncio.to_thread(files.stat, source.path)).st_size
     if source.params:
         return dict(source.params), ""
     if source.suffix in files.RAW and given:

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -50,6 +50,8 @@ def main() -> int:
             watch(args.socket, folder)
         finally:
             args.socket.unlink(missing_ok=True)
+            with suppress(OSError):
+                args.socket.parent.rmdir()
     return 0
 
 

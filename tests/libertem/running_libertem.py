@@ -105,9 +105,9 @@ def wait_for(true: Callable[[], Any], limit_s: float = 60) -> Any:
 
 
 @contextmanager
-def jupyter(folder: Path, **variables: str) -> Iterator[Jupyter]:
+def jupyter(folder: Path, ip: str = "127.0.0.1", **variables: str) -> Iterator[Jupyter]:
     """Start a Jupyter server of its own, with its own home and temporary folder."""
-    token, port = secrets.token_hex(16), free_port()
+    token, port = secrets.token_hex(16), free_port(ip)
     temporary = folder / "t"
     for made in (folder / "home", temporary, folder / "files"):
         made.mkdir(parents=True)
@@ -119,7 +119,7 @@ def jupyter(folder: Path, **variables: str) -> Iterator[Jupyter]:
         | {"HOME": str(folder / "home"), "TMPDIR": str(temporary), "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
     )
     env |= {"JUPYTER_TOKEN": token, "JUPYTERHUB_API_TOKEN": "secret-of-the-hub"} | variables
-    flags = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
+    flags = ["--no-browser", f"--ip={ip}", f"--port={port}", "--ServerApp.port_retries=0"]
     flags += [f"--ServerApp.root_dir={folder / 'files'}", "--ServerApp.base_url=/user/m%C3%A4ssig/", "--allow-root"]
     flags += [f"--ServerApp.jpserver_extensions={extensions}"]
     log = folder / "server.log"
@@ -127,7 +127,7 @@ def jupyter(folder: Path, **variables: str) -> Iterator[Jupyter]:
         process = subprocess.Popen(
             [sys.executable, "-m", "jupyter_server", *flags], env=env, cwd=folder / "files", stdout=out, stderr=out
         )
-    server = Jupyter(process, f"http://127.0.0.1:{port}/user/m%C3%A4ssig/", token, log, temporary)
+    server = Jupyter(process, f"http://{ip}:{port}/user/m%C3%A4ssig/", token, log, temporary)
     try:
         wait_for(lambda: answers(server))
         yield server
@@ -155,9 +155,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     process.wait(5)
 
 
-def free_port() -> int:
+def free_port(ip: str) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((ip, 0))
         return int(probe.getsockname()[1])
 
 

@@ -85,7 +85,7 @@ def test_ends_with_its_jupyter_server(tmp_path: Path, scan: Path, how: signal.Si
         os.kill(server.process.pid, how)
         wait_for(lambda: not any(alive(pid) for pid in pids), 10)
         stop(server.process)
-        assert not socket.exists()
+        assert not socket.parent.exists()
         assert list((tmp_path / "j" / "home" / "state" / "modama" / "libertem").iterdir()) == []
 
 

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from running_libertem import Jupyter, run, shown, start_analysis, tab
+from running_libertem import Jupyter, jupyter, run, shown, start_analysis, tab
 
 from jupyter_modama.core.errors import (
     Invalid,
@@ -195,6 +195,14 @@ def test_opens_as_the_one_who_asks(server: Jupyter, tmp_path: Path, way: str) ->
             pass
     with known.open(server.url + request) as answer:
         assert json.load(answer) == {"url_path": "modama-libertem/", "shape": [4, 4, 16, 16]}
+
+
+def test_server_that_listens_on_one_address_reaches_itself(tmp_path: Path) -> None:
+    """A server that is bound to one address of the machine is asked there, and not at the loopback's first."""
+    path = npy(tmp_path / "scan.npy")
+    with jupyter(tmp_path / "j", ip="127.0.0.2") as server:
+        status, answer = server.get(f"test-open?path={quote(str(path))}")
+    assert (status, json.loads(answer)["shape"]) == (200, [4, 4, 16, 16])
 
 
 # Formats --------------------------------------------------------------------------------------------------------------
