@@ -181,12 +181,10 @@ def _any_entry_points() -> bool:
     """Whether any installed package has such entry points; asked first: to import what reads them takes 30 ms."""
     wanted = f"[{ENTRY_POINTS}]".encode()
     for folder in sys.path:
-        try:
-            for entry in os.scandir(folder or "."):
-                if entry.name.endswith((".dist-info", ".egg-info")):
-                    with suppress(OSError), open(os.path.join(entry.path, "entry_points.txt"), "rb") as file:
-                        if wanted in file.read():
-                            return True
-        except OSError:
-            continue
+        with suppress(OSError):
+            names = [name for name in os.listdir(folder or ".") if name.endswith((".dist-info", ".egg-info"))]
+            for name in names:
+                with suppress(OSError), open(os.path.join(folder, name, "entry_points.txt"), "rb") as file:
+                    if wanted in file.read():
+                        return True
     return False
