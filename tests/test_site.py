@@ -146,8 +146,8 @@ def changed(old: str, new: str) -> str:
         (changed('name = "er-c-data"', "name = 3"), "[site] name is to be a text, not a whole number (“3”)"),
         (changed("[areas.adhoc]", '[areas.".hidden"]'), "“.hidden” is no name for a folder: it begins with a dot"),
         (
-            "areas = 3\n" + FULL.replace("[areas.adhoc]", "[x]").replace("[areas.visitors]", "[y]"),
-            "areas is to be a table",
+            'areas = 3\n[site]\nroot = "/x"\n',
+            "areas is to be a table, not a whole number (“3”)",
         ),
     ],
 )
