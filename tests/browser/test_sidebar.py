@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,15 @@ def put_file(folder: Path, name: str = HOLOGRAM) -> Path:
     with source.open("rb") as old, (folder / name).open("wb") as new:
         shutil.copyfileobj(old, new)
     return folder / name
+
+
+def wait_until(holds: Callable[[], bool], panel: Panel) -> None:
+    """Let the window go on until something holds outside of it."""
+    for _ in range(100):
+        if holds():
+            return
+        panel.page.wait_for_timeout(200)
+    raise AssertionError("it did not come about in 20 seconds")
 
 
 def test_project_and_session_are_made_on_the_disk(panel: Panel, picture: Any) -> None:
@@ -76,7 +86,8 @@ def test_keyboard_walks_the_list(panel: Panel) -> None:
 def test_place_is_kept_over_a_reload(panel: Panel) -> None:
     """After a reload of the page the panel shows what it showed."""
     panel.new_project("comes-back").new_session("2024-02-02-same-place")
-    panel.page.wait_for_timeout(1500)  # Lab saves its state a second after the last change
+    kept = panel.lab.tree.parents[1] / "workspaces"
+    wait_until(lambda: any("2024-02-02-same-place" in file.read_text() for file in kept.glob("*")), panel)
     panel.open(query="")
     expect(panel.root.get_by_role("heading", name="2024-02-02-same-place")).to_be_visible()
 

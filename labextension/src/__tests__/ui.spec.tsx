@@ -372,7 +372,7 @@ describe('a folder', () => {
         });
         await waitFor(() => expect(rows()).toHaveLength(3));
         fireEvent.click(screen.getAllByRole('row')[0]);
-        fireEvent.click(await screen.findByRole('button', { name: 'Links' }));
+        fireEvent.click(await screen.findByRole('button', { name: 'Links and commands' }));
         expect(await screen.findByText('use rsync')).toBeTruthy();
         fireEvent.click(await screen.findByRole('button', { name: 'Copy: rsync' }));
         await waitFor(() => expect(host.copied).toEqual(['rsync a b']));

@@ -49,6 +49,21 @@ export class Jobs {
         return jobs.find(job => !hasEnded(job)) ?? jobs[jobs.length - 1];
     }
 
+    /** The job when it has ended. */
+    ended(id: string): Promise<Job> {
+        return new Promise(resolve => {
+            const look = () => {
+                const job = this.all.get().get(id);
+                if (job && hasEnded(job)) {
+                    stop();
+                    resolve(job);
+                }
+            };
+            const stop = this.all.subscribe(look);
+            look();
+        });
+    }
+
     dispose(): void {
         clearTimeout(this.timer);
         this.timer = undefined;

@@ -1,6 +1,7 @@
 import { at, type Api, type Located } from '../api/client';
-import { asProblem, type ApiProblem } from '../api/problem';
+import { ApiProblem, asProblem } from '../api/problem';
 import type { Entry, FolderPage } from '../api/types';
+import type { Jobs } from './jobs';
 import { Value } from './value';
 
 const PAGE = 200;
@@ -79,6 +80,34 @@ export class Listing {
             const head = await this.ask(0, '', signal);
             this.pages = new Map([[0, head.items]]);
             this.patch({ head, loading: false, problem: undefined, changed: false });
+        } catch (error) {
+            if (!signal.aborted) {
+                this.patch({ loading: false, problem: asProblem(error) });
+            }
+        }
+    }
+
+    /** How many entries an order would need a look at, where the server wants to be asked for that as a job. */
+    get toSort(): number {
+        const entries = this.state.get().problem?.problem.entries;
+        return typeof entries === 'number' ? entries : 0;
+    }
+
+    /** Sort a very large folder all the same, and show it when that is done. */
+    async sortAnyway(jobs: Jobs): Promise<void> {
+        const { signal } = this.turn;
+        try {
+            const wanted = { ...at(this.folder), sort: this.sort, filter: this.filter, limit: PAGE };
+            const { job } = await this.api.call('folder.sort', wanted, signal);
+            jobs.follow(job);
+            this.patch({ loading: true, problem: undefined });
+            const ended = await jobs.ended(job.id);
+            if (ended.problem) {
+                throw new ApiProblem(ended.problem);
+            }
+            const head = ended.result as unknown as FolderPage;
+            this.pages = new Map([[0, head.items]]);
+            this.patch({ head, loading: false, changed: false });
         } catch (error) {
             if (!signal.aborted) {
                 this.patch({ loading: false, problem: asProblem(error) });

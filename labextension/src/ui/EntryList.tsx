@@ -30,6 +30,18 @@ export function EntryList({ listing, selected, onSelect, onOpen, onUp }: Props):
 
     useEffect(() => listing.want(first, last), [listing, first, last, head]);
     useEffect(() => setRow(0), [listing]);
+    // When the list becomes lower, as beside a file, the row where one is stays in sight.
+    const here = useRef(0);
+    here.current = row;
+    useEffect(() => {
+        const element = scroller.current;
+        if (!element || typeof ResizeObserver === 'undefined') {
+            return;
+        }
+        const observer = new ResizeObserver(() => rows.show(here.current));
+        observer.observe(element);
+        return () => observer.disconnect();
+    }, [listing]);
     // A folder that one comes back to shows what one came from.
     useEffect(() => {
         for (const [index, entry] of listing.loaded()) {

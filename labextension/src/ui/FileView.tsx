@@ -53,23 +53,38 @@ function FileActions({ entry }: { entry: Entry }): JSX.Element {
     const trans = useTrans();
     return (
         <div className="mo-toolbar">
-            <Button icon="image" look="main" onClick={() => void openInLibertem(modama, entry)}>
+            <Button
+                icon="open"
+                look="main"
+                title={trans.__('Open in LiberTEM')}
+                onClick={() => void openInLibertem(modama, entry)}
+            >
                 {trans.__('Open in LiberTEM')}
             </Button>
             {host.openNotebook && (
-                <Button icon="notebook" onClick={() => void openInNotebook(modama, entry)}>
+                <Button
+                    icon="notebook"
+                    title={trans.__('Open in a new notebook')}
+                    onClick={() => void openInNotebook(modama, entry)}
+                >
                     {trans.__('Open in notebook')}
                 </Button>
             )}
-            <Button icon="copy" onClick={() => void copyText(modama, entry.path, trans.__('The path'))}>
-                {trans.__('Copy path')}
-            </Button>
-            <Button icon="link" onClick={() => ask.set({ kind: 'links', entry })}>
-                {trans.__('Links')}
-            </Button>
-            <Button icon="question" onClick={() => ask.set({ kind: 'explain', entry })}>
-                {trans.__('Why can’t I write here?')}
-            </Button>
+            <IconButton
+                icon="copy"
+                label={trans.__('Copy path')}
+                onClick={() => void copyText(modama, entry.path, trans.__('The path'))}
+            />
+            <IconButton
+                icon="link"
+                label={trans.__('Links and commands')}
+                onClick={() => ask.set({ kind: 'links', entry })}
+            />
+            <IconButton
+                icon="question"
+                label={trans.__('Why can’t I write here?')}
+                onClick={() => ask.set({ kind: 'explain', entry })}
+            />
         </div>
     );
 }

@@ -21,7 +21,7 @@ export function FolderView({ folder, select }: { folder: Located; select?: strin
 
 /** The list with its tools, and below it the selected file. */
 export function FolderList({ folder, select }: { folder: Located; select?: string }): JSX.Element {
-    const { api, places, selected: shared, ask } = useModama();
+    const { api, places, jobs, selected: shared, ask } = useModama();
     const trans = useTrans();
     const [filter, setFilter] = useState('');
     const [sort, setSort] = useState('name');
@@ -58,6 +58,7 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
             <div className="mo-toolbar">
                 <Search value={filter} onChange={setFilter} label={trans.__('Filter by name')} />
                 <Choice
+                    compact
                     label={trans.__('Sort by')}
                     value={sort}
                     onChange={setSort}
@@ -82,7 +83,18 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
                 />
             </div>
             {head && !head.writable && head.reason && <p className="mo-quiet">{head.reason}</p>}
-            {problem && <ProblemBox problem={problem} again={() => void listing.refresh()} />}
+            {problem && listing.toSort > 0 && (
+                <Box kind="info">
+                    {trans.__(
+                        'To sort by this, each of the %1 entries has to be looked at.',
+                        amount(listing.toSort)
+                    )}{' '}
+                    <Button onClick={() => void listing.sortAnyway(jobs)}>{trans.__('Sort')}</Button>
+                </Box>
+            )}
+            {problem && listing.toSort === 0 && (
+                <ProblemBox problem={problem} again={() => void listing.refresh()} />
+            )}
             {changed && (
                 <Box kind="info">
                     {trans.__('The content of this folder has changed.')}{' '}
@@ -99,7 +111,7 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
                 }
             />
             <p className="mo-count" role="status">
-                {head && trans._n('1 entry', '%1 entries', head.total, amount(head.total))}
+                {head && trans._n('1 entry', '%2 entries', head.total, amount(head.total))}
             </p>
             {selected && selected.kind !== 'folder' && (
                 <FileView key={selected.path} entry={selected} onClose={() => setSelected(undefined)} />

@@ -99,6 +99,7 @@ function Sessions({ project, path_b64 }: { project: string; path_b64?: string })
             <div className="mo-toolbar">
                 <Search value={search} onChange={setSearch} label={trans.__('Search sessions')} />
                 <Choice
+                    compact
                     label={trans.__('Sort by')}
                     value={sort}
                     onChange={setSort}

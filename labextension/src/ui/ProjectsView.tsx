@@ -23,21 +23,24 @@ export function ProjectsView(): JSX.Element {
     return (
         <section className="mo-page" aria-label={trans.__('Projects')}>
             <div className="mo-toolbar">
-                <Search value={search} onChange={setSearch} label={trans.__('Search projects')} />
                 <Button icon="plus" look="main" onClick={() => ask.set({ kind: 'new-project' })}>
                     {trans.__('New project…')}
                 </Button>
             </div>
-            <Choice
-                label={trans.__('Sort by')}
-                value={sort}
-                onChange={setSort}
-                options={[
-                    ['-modified', trans.__('newest first')],
-                    ['name', trans.__('name')],
-                    ['-size', trans.__('size')]
-                ]}
-            />
+            <div className="mo-toolbar">
+                <Search value={search} onChange={setSearch} label={trans.__('Search projects')} />
+                <Choice
+                    compact
+                    label={trans.__('Sort by')}
+                    value={sort}
+                    onChange={setSort}
+                    options={[
+                        ['-modified', trans.__('newest first')],
+                        ['name', trans.__('name')],
+                        ['-created', trans.__('created last first')]
+                    ]}
+                />
+            </div>
             {problem && <ProblemBox problem={problem} again={again} />}
             {!answer && loading && <Loading />}
             {answer && (

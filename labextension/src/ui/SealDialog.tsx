@@ -32,7 +32,7 @@ export function SealDialog({ session }: { session: Session }): JSX.Element {
             title={trans.__('Seal session “%1”', session.name)}
             action={
                 survey
-                    ? trans._n('Seal 1 file', 'Seal %1 files', survey.files, amount(survey.files))
+                    ? trans._n('Seal 1 file', 'Seal %2 files', survey.files, amount(survey.files))
                     : trans.__('Seal')
             }
             look="danger"

@@ -137,9 +137,14 @@ export function Choice<T extends string>(props: {
     value: T;
     options: [T, string][];
     onChange(value: T): void;
+    /** Say what it is to those who hear it or point at it only: in a row of tools. */
+    compact?: boolean;
 }): JSX.Element {
     return (
-        <label className="mo-choice">
+        <label
+            className={`mo-choice${props.compact ? ' mo-compact' : ''}`}
+            title={props.compact ? props.label : undefined}
+        >
             <span className="mo-label">{props.label}</span>
             <select value={props.value} onChange={event => props.onChange(event.target.value as T)}>
                 {props.options.map(([value, text]) => (

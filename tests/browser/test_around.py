@@ -1,0 +1,77 @@
+"""The panel where JupyterLab is not as usual: a plain page, Notebook 7, no server part, dark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .conftest import TOKEN, Lab, Panel, running_lab
+
+
+def test_plain_page_does_the_same(page: Page, lab: Lab) -> None:
+    """The same components make a page without JupyterLab: a project is made, and the place is kept."""
+    page.goto(f"{lab.url}modama/page?token={TOKEN}")
+    Panel(page, lab).new_project("from-the-page").new_session("2024-06-06-page")
+    assert (lab.tree / "adhoc/from-the-page/2024-06-06-page/raw").is_dir()
+    page.reload()
+    expect(page.get_by_role("heading", name="2024-06-06-page")).to_be_visible()
+
+
+def test_plain_page_follows_the_dark_scheme(page: Page, lab: Lab) -> None:
+    """Who asks the browser for dark gets dark."""
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{lab.url}modama/page?token={TOKEN}")
+    root = page.locator(".mo-root").first
+    root.wait_for()
+    channels = root.evaluate("root => getComputedStyle(root).backgroundColor.match(/\\d+/g).map(Number)")
+    assert max(channels) < 80
+
+
+def test_panel_follows_the_theme_of_lab(panel: Panel) -> None:
+    """Text stays readable on its ground in light and dark: a contrast of at least 4.5."""
+    for is_dark in (True, False):
+        panel.dark(is_dark)
+        assert panel.root.locator(".mo-empty, .mo-card strong").first.evaluate(CONTRAST) >= 4.5
+
+
+CONTRAST = """element => {
+    const channels = color => color.match(/[\\d.]+/g).map(Number);
+    const light = color => channels(color).slice(0, 3).map(c => c / 255)
+        .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    let ground = element;
+    while (channels(getComputedStyle(ground).backgroundColor)[3] === 0) ground = ground.parentElement;
+    const pair = [getComputedStyle(element).color, getComputedStyle(ground).backgroundColor].map(light);
+    return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+}"""
+
+
+def test_notebook_7_is_not_broken(page: Page, lab: Lab) -> None:
+    """Without Lab's shell the tree page works, and our commands are there."""
+    page.goto(f"{lab.url}tree?token={TOKEN}")
+    expect(page.locator(".jp-DirListing-item", has_text="storage")).to_be_visible(timeout=60_000)
+    known = page.evaluate("() => window.jupyterapp.commands.hasCommand('modama:new-project')")
+    assert known
+
+
+@pytest.mark.slow
+def test_missing_server_part_is_explained(page: Page, tmp_path: Path) -> None:
+    """Without the server's half Lab works, and the panel says how to get it."""
+    with running_lab(tmp_path / "home", extension=False) as lab:
+        panel = Panel(page, lab).open()
+        expect(panel.root).to_contain_text("pip install --upgrade jupyter-modama")
+        expect(panel.root.get_by_role("button", name="Retry")).to_be_visible()
+        page.goto("about:blank")
+
+
+def test_server_that_stops_is_told(panel: Panel) -> None:
+    """When the server does not answer any more the panel says so, with Retry, and recovers."""
+    panel.page.route("**/modama/api/**", lambda route: route.abort())
+    panel.root.get_by_role("searchbox").fill("x")
+    alert = panel.root.get_by_role("alert")
+    expect(alert).to_contain_text("does not answer")
+    panel.page.unroute("**/modama/api/**")
+    alert.get_by_role("button", name="Retry").click()
+    expect(alert).to_have_count(0)
