@@ -154,10 +154,10 @@ def _full(store: Store, stat: Stat) -> Iterator[Reason]:
 
 
 def ask_owner(store: Store, project: TreePath) -> str:
-    """Whom to ask for a place in a project."""
+    """Whom to ask for a place in a project; who is not let in cannot read who its owners are."""
     try:
         uids = store.owner_uids(project) or (store.stat(project).uid,)
     except (NotFound, NotAllowed):
         uids = ()
     names = " or ".join(store.person(uid).login for uid in uids[:3] if not store.trusted_uid(uid))
-    return f"ask {names or 'an administrator'} to make you a member"
+    return f"ask {names or 'an owner of it, or an administrator,'} to make you a member"
