@@ -197,7 +197,7 @@ class DiskStore:
     def free_bytes(self, path: TreePath) -> tuple[int, int]:
         with self._open(path, PATH_ONLY, "looking at") as fd:
             found = os.fstatvfs(fd)
-        return found.f_bavail * found.f_frsize, found.f_favail if found.f_files else -1
+        return found.f_bavail * found.f_frsize if found.f_blocks else -1, found.f_favail if found.f_files else -1
 
     def rule(self, path: TreePath) -> Rule:
         """Which rule of mode and ACL the kernel applies to the running person."""

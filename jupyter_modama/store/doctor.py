@@ -130,6 +130,9 @@ def mounted_as(device: int) -> tuple[str, tuple[str, ...]]:
 def check_space(root_fd: int, site: Site, name: str) -> Iterator[Finding]:
     """Whether there is room for data."""
     found = os.fstatvfs(root_fd)
+    if not found.f_blocks:
+        yield Finding(name, NOTE, "this file system does not say how much is free")
+        return
     free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
     shown = f"{free / 2**30:,.1f} of {total / 2**30:,.1f} GiB are free"
     if free == 0:
@@ -342,7 +345,7 @@ def check_state(root_fd: int, site: Site, name: str) -> Iterator[Finding]:
     from jupyter_modama.store.disk import state_folder
 
     folder = state_folder()
-    there = next(place for place in (folder, *folder.parents) if place.exists())
+    there = next(place for place in (folder, *folder.parents) if os.path.exists(place))
     if not os.access(there, os.W_OK | os.X_OK, effective_ids=True):
         yield Finding(
             name,
