@@ -15,7 +15,9 @@ import sys
 from pathlib import Path
 
 WORKSPACE = {
-    "data": {"layout-restorer:data": {"left": {"collapsed": False, "current": "modama-panel", "widgets": ["modama-panel"]}}},
+    "data": {
+        "layout-restorer:data": {"left": {"collapsed": False, "current": "modama-panel", "widgets": ["modama-panel"]}}
+    },
     "metadata": {"id": "default"},
 }
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
@@ -30,9 +32,13 @@ def main(folder: Path) -> None:
     token = once(folder / "token", secrets.token_hex(16))
     port = free_port(int(os.environ.get("MODAMA_DEMO_PORT", "8888")))
     address = f"http://127.0.0.1:{port}/lab?token={token}"
-    print(f"\n  The demo is starting. Open this address in a browser (Ctrl-C here stops everything):\n\n    {address}\n")
+    print(
+        f"\n  The demo is starting. Open this address in a browser (Ctrl-C here stops everything):\n\n    {address}\n"
+    )
     sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, "-m", "jupyterlab", *arguments(folder, token, port)], environment(folder))
+    os.execve(
+        sys.executable, [sys.executable, "-m", "jupyterlab", *arguments(folder, token, port)], environment(folder)
+    )
 
 
 def arguments(folder: Path, token: str, port: int) -> list[str]:

@@ -161,6 +161,7 @@ class Panel:
     def open(self, query: str = "reset") -> Panel:
         """Load JupyterLab and bring the panel to the front."""
         self.page.goto(self.lab.address(query=query))
+        self.page.wait_for_function("() => window.jupyterapp?.restored?.then(() => true)")
         self.page.locator("#jupyterlab-splash").wait_for(state="detached")
         tab = self.page.locator(".jp-SideBar li[data-id='modama-panel']")
         if "lm-mod-current" not in (tab.get_attribute("class") or ""):

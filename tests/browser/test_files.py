@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from jupyter_modama.core.errors import ModamaError
+from jupyter_modama.libertem import environment
+
 from .conftest import Panel
 
 MANY = 100_000
@@ -139,8 +142,10 @@ def test_launcher_and_palette_know_us(panel: Panel) -> None:
 @pytest.mark.libertem
 def test_scan_opens_in_libertem(panel: Panel, picture) -> None:  # type: ignore[no-untyped-def]
     """One click, and LiberTEM shows the data set, in a tab of Lab."""
-    if not Path(os.environ.get("MODAMA_LIBERTEM_VENV", "")).is_dir():
-        pytest.skip("there is no environment with LiberTEM here; `make setup` makes one")
+    try:
+        environment.find()
+    except ModamaError as error:
+        pytest.skip(str(error))
     session = session_with(panel, "libertem", {})
     scan = np.random.default_rng(0).random((16, 16, 32, 32), dtype=np.float32)
     np.save(session / "raw/scan.npy", scan)
