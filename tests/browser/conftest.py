@@ -29,13 +29,13 @@ NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 
 # The event loop of pytest-jupyter and that of Playwright's synchronous interface cannot stand in one thread.
 @pytest.fixture(autouse=True)
-def jp_asyncio_loop() -> Iterator[None]:
-    yield None
+def jp_asyncio_loop() -> None:
+    return None
 
 
 @pytest.fixture(autouse=True)
-def jp_server_cleanup() -> Iterator[None]:
-    yield
+def jp_server_cleanup() -> None:
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

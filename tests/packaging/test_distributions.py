@@ -60,7 +60,8 @@ def test_plain_install_is_small(dist: Path) -> None:
 
 def test_sdist_leaves_out_what_only_developers_need(dist: Path) -> None:
     """No packages of others, no pictures."""
-    names = tarfile.open(next(dist.glob("*.tar.gz"))).getnames()
+    with tarfile.open(next(dist.glob("*.tar.gz"))) as sdist:
+        names = sdist.getnames()
     assert any(name.endswith("jupyter_modama/_lab/package.json") for name in names)
     assert any(name.endswith("labextension/src/index.ts") for name in names)
     assert not [name for name in names if "node_modules" in name or "docs/pictures" in name]
