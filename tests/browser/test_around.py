@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import TOKEN, Lab, Panel, running_lab
+from .conftest import ROOT, TOKEN, Lab, Panel, running_lab
 
 
 def test_plain_page_does_the_same(page: Page, lab: Lab) -> None:
@@ -75,3 +75,32 @@ def test_server_that_stops_is_told(panel: Panel) -> None:
     panel.page.unroute("**/modama/api/**")
     alert.get_by_role("button", name="Retry").click()
     expect(alert).to_have_count(0)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds in our part of the window, of what keeps people out."""
+    page.evaluate((ROOT / "labextension/node_modules/axe-core/axe.min.js").read_text())
+    result = page.evaluate("() => axe.run('.mo-root, dialog')")
+    assert len(result["passes"]) > 5
+    return [
+        f"{rule['id']}: {node['html'][:200]}"
+        for rule in result["violations"]
+        for node in rule["nodes"]
+        if rule["impact"] in {"serious", "critical"}
+    ]
+
+
+@pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
+def test_nobody_is_kept_out(panel: Panel, is_dark: bool) -> None:
+    """The pages and a dialog have names, roles and contrasts that assistive programs need."""
+    panel.dark(is_dark)
+    panel.new_project(f"for-all-{is_dark}".lower()).new_session("2024-07-07-for-all")
+    (panel.lab.tree / f"adhoc/for-all-{is_dark}".lower() / "2024-07-07-for-all/raw/a.txt").write_text("a")
+    assert violations(panel.page) == []
+    panel.button("Raw files")
+    panel.row("a.txt").click()
+    panel.root.locator(".mo-file").wait_for()
+    assert violations(panel.page) == []
+    panel.root.locator(".mo-file").get_by_role("button", name="Why").click()
+    panel.page.get_by_role("dialog").locator(".mo-box").wait_for()
+    assert violations(panel.page) == []

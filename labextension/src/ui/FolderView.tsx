@@ -27,6 +27,8 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
     const [sort, setSort] = useState('name');
     const [selected, setSelected] = useState<Entry | undefined>();
     const settled = useSettled(filter);
+    // Whoever walks along with the arrow keys wants a picture where they stop, not one of every file.
+    const shown = useSettled(selected, 120);
     const listing = useMemo(
         () => new Listing(api, folder, sort, settled),
         [api, folder.path, folder.path_b64, sort, settled]
@@ -113,8 +115,8 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
             <p className="mo-count" role="status">
                 {head && trans._n('1 entry', '%2 entries', head.total, amount(head.total))}
             </p>
-            {selected && selected.kind !== 'folder' && (
-                <FileView key={selected.path} entry={selected} onClose={() => setSelected(undefined)} />
+            {selected && shown && shown.kind !== 'folder' && (
+                <FileView key={shown.path} entry={shown} onClose={() => setSelected(undefined)} />
             )}
         </>
     );

@@ -1,6 +1,7 @@
 import { at, type Located } from '../api/client';
 import type { Link } from '../api/types';
-import { copyText } from '../services/actions';
+import { copyText, openInLibertem, openInNotebook } from '../services/actions';
+import type { Modama } from '../services/modama';
 import { useAnswer, useModama, useTrans } from './context';
 import type { Translation } from './host';
 import { Box, Button, IconButton, Loading, ProblemBox } from './parts';
@@ -26,7 +27,7 @@ export function LinksView({ entry }: { entry: Located }): JSX.Element {
                     {answer.items
                         .filter(link => link.group === group)
                         .map(link => (
-                            <LinkLine key={`${link.tool} ${link.label}`} link={link} />
+                            <LinkLine key={`${link.tool} ${link.label}`} link={link} entry={entry} />
                         ))}
                 </section>
             ))}
@@ -34,21 +35,30 @@ export function LinksView({ entry }: { entry: Located }): JSX.Element {
     );
 }
 
-function LinkLine({ link }: { link: Link }): JSX.Element {
-    const modama = useModama();
+function LinkLine({ link, entry }: { link: Link; entry: Located }): JSX.Element {
     const trans = useTrans();
+    const modama = useModama();
+    const open = openerOf(modama, link, entry);
+    const ours = link.value.startsWith(OURS);
+    if (ours && !open) {
+        return <></>;
+    }
     return (
         <div className="mo-link">
             <span className="mo-label">{link.label}</span>
             <div className="mo-link-value">
-                <code>{link.value}</code>
-                <IconButton
-                    icon="copy"
-                    label={trans.__('Copy: %1', link.label)}
-                    onClick={() => void copyText(modama, link.value, link.label)}
-                />
-                {link.kind === 'url' && /^https?:/.test(link.value) && (
-                    <Button icon="open" onClick={() => modama.host.open(link.value)}>
+                {!ours && (
+                    <>
+                        <code>{link.value}</code>
+                        <IconButton
+                            icon="copy"
+                            label={trans.__('Copy: %1', link.label)}
+                            onClick={() => void copyText(modama, link.value, link.label)}
+                        />
+                    </>
+                )}
+                {open && (
+                    <Button icon="open" onClick={open}>
                         {trans.__('Open')}
                     </Button>
                 )}
@@ -56,6 +66,26 @@ function LinkLine({ link }: { link: Link }): JSX.Element {
             {link.note && <span className="mo-help">{link.note}</span>}
         </div>
     );
+}
+
+/** Addresses of what this panel does itself. */
+const OURS = 'modama:';
+
+/** What opens a link; undefined for what can only be copied. */
+function openerOf(modama: Modama, link: Link, entry: Located): (() => void) | undefined {
+    const act = (work: () => Promise<void>) => () => {
+        modama.ask.set(undefined);
+        void work();
+    };
+    if (link.value.startsWith(`${OURS}libertem`)) {
+        return act(() => openInLibertem(modama, entry));
+    }
+    if (link.value.startsWith(`${OURS}notebook`)) {
+        return modama.host.openNotebook && act(() => openInNotebook(modama, entry));
+    }
+    return link.kind === 'url' && /^https?:/.test(link.value)
+        ? () => modama.host.open(link.value)
+        : undefined;
 }
 
 function groupWord(group: string, trans: Translation): string {
