@@ -10,6 +10,7 @@ MODAMA_SITE names the site file; MODAMA_ROOT alone is enough. The exit code come
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -37,6 +38,9 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command and answer its exit code."""
     words = list(sys.argv[1:] if words is None else words)
     as_json, debug = "--json" in words, "--debug" in words
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name still gets the answer
     try:
         code = _run(words)
         sys.stdout.flush()

@@ -146,7 +146,10 @@ class DiskStore:
         if not path:
             return stat_at(self.root_fd, "", path)
         with self._open(path.parent, PATH_ONLY, "looking at") as parent:
-            return stat_at(parent, path.name, path)
+            try:
+                return stat_at(parent, path.name, path)
+            except OSError as error:  # of the entry itself, not of the folder that it is in
+                raise self._said(error, path, "looking at") from error
 
     def children(self, path: TreePath) -> Iterator[Stat]:
         with self._open(path, FOLDER, "listing") as fd:

@@ -6,6 +6,7 @@ import ctypes
 import os
 import pickle
 import traceback
+import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -16,7 +17,11 @@ PR_SET_DUMPABLE = 4
 def as_person(uid: int, function: Callable[[], T], *, groups: tuple[int, ...] = ()) -> T:
     """The answer of a function that a child with this uid, and a group of the same number, has called."""
     reading, writing = os.pipe()
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # other tests may have threads; the child uses none of theirs
+        child = os.fork()
     if child == 0:
         try:
             os.close(reading)
