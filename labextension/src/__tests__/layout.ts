@@ -18,9 +18,14 @@ HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement): vo
     this.open = true;
 };
 
+const node = jest.requireActual<Record<string, unknown>>('util');
+Object.assign(globalThis, { TextDecoder: node.TextDecoder, TextEncoder: node.TextEncoder });
+
 URL.createObjectURL ??= () => 'blob:picture';
 URL.revokeObjectURL ??= () => undefined;
 
 // The virtual list draws again outside of React's own events, which is what it is for.
 const { error } = console;
 console.error = (...said: unknown[]) => String(said[0]).includes('not wrapped in act(') || error(...said);
+
+export {};

@@ -46,7 +46,7 @@ export class FakeApi implements Api {
     preview: Api['preview'] = (at, options, signal) => this.answer('preview', { ...at, ...options }, signal);
     openInLibertem: Api['openInLibertem'] = (at: Located, parameters) =>
         this.answer('libertem.open', { path: at.path, parameters });
-    events = (): Promise<Response> => Promise.reject(new Error('no stream in this test'));
+    events: Api['events'] = () => Promise.reject(new Error('no stream in this test'));
 
     /** What an operation was asked, in order. */
     of(op: string): Record<string, unknown>[] {

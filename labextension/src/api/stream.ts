@@ -52,14 +52,15 @@ export async function follow(api: Api, listener: StreamListener, signal: AbortSi
 }
 
 async function* read(response: Response): AsyncGenerator<{ id: string; data: string }> {
-    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    const reader = response.body?.getReader();
+    const decoder = new TextDecoder();
     let text = '';
     while (reader) {
         const { done, value } = await reader.read();
         if (done) {
             return;
         }
-        const { events, rest } = parseEvents(text + value);
+        const { events, rest } = parseEvents(text + decoder.decode(value, { stream: true }));
         text = rest;
         for (const event of events) {
             yield event;
