@@ -117,7 +117,7 @@ def _answer(operation: Operation, wanted: Any, as_json: bool) -> Any:
         if operation.kind is Kind.LONG:
             return _long(store, operation, wanted, as_json)
         if operation.name == "entry.metadata":
-            _add_readers(store)
+            return _metadata(store, operation, wanted)
         return perform(operation, wanted, actor=_actor(), store=store)
     finally:
         store.close()
@@ -171,13 +171,16 @@ def _examined() -> DoctorReport:
         store.close()
 
 
-def _add_readers(store: DiskStore) -> None:
-    """Let the store read EM files, where the packages for that are installed."""
+def _metadata(store: DiskStore, operation: Operation, wanted: Any) -> Any:
+    """Read an EM file in a limited worker, where the packages for that are installed."""
+    from jupyter_modama.server.previews import Previews
+
+    readers = Previews(store)
+    store.readers = readers
     try:
-        from jupyter_modama.readers import metadata_readers
-    except ImportError:
-        return
-    store.readers = metadata_readers(store)
+        return perform(operation, wanted, actor=_actor(), store=store)
+    finally:
+        readers.close()
 
 
 # The rest ------------------------------------------------------------------------------------------------------------

@@ -11,17 +11,14 @@ import json
 import os
 import stat
 import sys
-import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from jupyter_modama.core.errors import Invalid, from_os
 from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.model import Site, Tool
-from jupyter_modama.core.site_file import site_from
 from jupyter_modama.core.tools import read_tool
 
 ENTRY_POINTS = "jupyter_modama.tools"
@@ -36,7 +33,7 @@ def load_site(environ: Mapping[str, str] = os.environ) -> Site | None:
     """
     file, root = _named(environ)
     if file is not None:
-        site = site_from(_read(file), str(file))
+        site = _described(file)
         site = replace(site, root=str(root)) if root else site
     elif root is not None:
         site = Site(root=str(root), name=root.name or "modama")
@@ -72,13 +69,19 @@ def _home(environ: Mapping[str, str]) -> Path:
     return Path(environ["HOME"]) if os.path.isabs(environ.get("HOME", "")) else Path.home()
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _described(file: Path) -> Site:
+    """The site of a site file; what reads it is imported only then."""
+    import tomllib
+
+    from jupyter_modama.core.site_file import site_from
+
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        tables = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
         raise Invalid(what=f"the site file {file} cannot be read: {error.strerror or error}", file=str(file)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Invalid(what=f"the site file {file} is no valid TOML: {error}", file=str(file)) from error
+    return site_from(tables, str(file))
 
 
 # A tree of one's own -------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jupyter_modama
+from jupyter_modama import checks
 from jupyter_modama.core.errors import ModamaError, NotFound, Unsupported
 from jupyter_modama.core.model import Actor, EntryKind, Site, Via
 from jupyter_modama.core.operations import Kind, Operation, perform
@@ -50,6 +51,7 @@ class Room:
 
     def _use(self, site: Site) -> None:
         self.store = DiskStore(site)
+        self.store.checks += checks.ALL
         self.previews = Previews(self.store)
         self.store.readers = self.previews
         self.runner = Runner(self.store)
