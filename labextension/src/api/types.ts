@@ -91,10 +91,14 @@ export interface Preview {
 }
 
 export interface PreviewFacts {
-    title?: string;
+    caption?: string;
+    /** What is seen: `image`, `stack`, `diffraction-scan`, `spectrum`, `spectrum-map`, `other`. */
+    kind?: string;
     frame?: number;
     frames?: number;
-    [fact: string]: unknown;
+    /** The values that are drawn black and white. */
+    low?: number;
+    high?: number;
 }
 
 /** One question of a small form, asked when a file does not say its own shape. */

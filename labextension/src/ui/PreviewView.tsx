@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import type { Entry, PreviewOptions } from '../api/types';
+import type { Entry, PreviewFacts, PreviewOptions } from '../api/types';
 import { useAnswer, useModama, useSettled, useTrans } from './context';
 import { Choice, Loading, ProblemBox } from './parts';
 
@@ -23,6 +23,7 @@ export function PreviewView({ entry }: { entry: Entry }): JSX.Element {
     );
     const url = useObjectUrl(answer?.blob);
     const frames = Number(answer?.facts.frames ?? 1);
+    const isPlot = answer?.facts.kind?.startsWith('spectrum') ?? false;
     const shown = frame ?? Number(answer?.facts.frame ?? 0);
     if (problem) {
         return problem.status === 415 || problem.status === 422 ? (
@@ -34,27 +35,31 @@ export function PreviewView({ entry }: { entry: Entry }): JSX.Element {
     return (
         <div className="mo-preview" aria-busy={loading}>
             {url ? <img src={url} alt={trans.__('Preview of %1', entry.name)} /> : <Loading />}
-            {answer?.facts.title && <p className="mo-quiet">{answer.facts.title}</p>}
+            {answer && <Caption facts={answer.facts} />}
             <div className="mo-sliders">
-                <Choice<PreviewOptions['contrast']>
-                    label={trans.__('Contrast')}
-                    value={contrast}
-                    onChange={setContrast}
-                    options={[
-                        ['auto', trans.__('automatic')],
-                        ['percentile', trans.__('without outliers')],
-                        ['minmax', trans.__('whole range')],
-                        ['log', trans.__('logarithmic')]
-                    ]}
-                />
-                <Slider
-                    label={trans.__('Gamma')}
-                    value={gamma}
-                    min={0.2}
-                    max={3}
-                    step={0.1}
-                    onChange={setGamma}
-                />
+                {!isPlot && (
+                    <>
+                        <Choice<PreviewOptions['contrast']>
+                            label={trans.__('Contrast')}
+                            value={contrast}
+                            onChange={setContrast}
+                            options={[
+                                ['auto', trans.__('automatic')],
+                                ['percentile', trans.__('without outliers')],
+                                ['minmax', trans.__('whole range')],
+                                ['log', trans.__('logarithmic')]
+                            ]}
+                        />
+                        <Slider
+                            label={trans.__('Gamma')}
+                            value={gamma}
+                            min={0.2}
+                            max={3}
+                            step={0.1}
+                            onChange={setGamma}
+                        />
+                    </>
+                )}
                 {frames > 1 && (
                     <Slider
                         label={trans.__('Frame (%1 of %2)', shown + 1, frames)}
@@ -68,6 +73,18 @@ export function PreviewView({ entry }: { entry: Entry }): JSX.Element {
             </div>
         </div>
     );
+}
+
+/** What is seen, and which values are black and white. */
+function Caption({ facts }: { facts: PreviewFacts }): JSX.Element {
+    const trans = useTrans();
+    const { caption, low, high } = facts;
+    const value = (n: number) => Number(n.toPrecision(4)).toLocaleString();
+    const range =
+        low !== undefined && high !== undefined && !facts.kind?.startsWith('spectrum')
+            ? trans.__('black %1, white %2', value(low), value(high))
+            : '';
+    return <p className="mo-quiet">{[caption, range].filter(Boolean).join(' · ')}</p>;
 }
 
 function Slider(props: {
