@@ -1,0 +1,198 @@
+"""What instruments wrote, as a flat list: well-known facts under one name and unit, the rest with its key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_modama.readers.model import Field
+
+MOST_FIELDS, LONGEST_VALUE, DEEPEST = 2000, 500, 24
+GROUPS = ("Instrument", "Acquisition", "Calibration", "Sample", "File", "Other")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A fact that many formats have; `keys` matches the end of a key in lower case, the first match in a file counts.
+
+    `factor` turns the file's number into `unit`. With `volts`, numbers of 1000 and more are V, not kV.
+    """
+
+    group: str
+    name: str
+    keys: tuple[str, ...]
+    unit: str = ""
+    factor: float = 1.0
+    volts: bool = False
+
+
+# The alternatives of a row are tried in this order: the first is the most exact.
+KNOWN = (
+    Known("Instrument", "beam energy", (r"[ts]em\.beam_energy",), "kV"),
+    Known(
+        "Instrument", "beam energy",
+        (r"microscope info\.voltage", r"optics\.acceleratorvoltage", r"accelerating voltage", r"high[_ ]tension",
+         r"beamvoltage", r"acceleratingvoltage", r"(?:beam_|beam )?energy"), "kV", volts=True,
+    ),
+    Known(
+        "Instrument", "magnification",
+        (r"[ts]em\.magnification", r"indicated magnification", r"optics\.nominalmagnification", r"magnification"),
+    ),
+    Known(
+        "Instrument", "camera length", (r"tem\.camera_length", r"stem camera length", r"optics\.cameralength"), "mm"
+    ),
+    Known(
+        "Instrument", "microscope",
+        (r"[ts]em\.microscope", r"microscope info\.name", r"instrument\.instrumentmodel", r"microscope"),
+    ),
+    Known(
+        "Instrument", "camera",
+        (r"detector\.camera", r"[ts]em\.camera", r"acquisition\.device\.name", r"detectorname", r"camera_name",
+         r"camera", r"assembly size"),
+    ),
+    Known(
+        "Instrument", "acquisition mode",
+        (r"[ts]em\.acquisition_mode", r"microscope info\.imaging mode", r"operation mode"),
+    ),
+    Known(
+        "Instrument", "stage tilt α",
+        (r"stage\.tilt_alpha", r"stage position\.stage alpha", r"stage\.alphatilt"), "°",
+    ),
+    Known(
+        "Instrument", "stage tilt β", (r"stage\.tilt_beta", r"stage position\.stage beta", r"stage\.betatilt"), "°"
+    ),
+    Known(
+        "Acquisition", "exposure",
+        (r"camera\.exposure", r"parameters\.high level\.exposure \(s\)", r"dwell_time", r"exposure[_ ]time",
+         r"exposure \(s\)", r"integration time \(s\)", r"exposure"), "s",
+    ),
+    Known(
+        "Acquisition", "date",
+        (r"general\.date", r"acquisition date", r"acquisition_date", r"acquiredate", r"date"),
+    ),
+    Known("Acquisition", "time", (r"general\.time", r"acquisition time", r"acquisition_time")),
+    Known("Acquisition", "operator", (r"general\.authors", r"microscope info\.operator", r"operator")),
+    Known(
+        "Sample", "sample",
+        (r"sample\.description", r"microscope info\.specimen", r"specimen info\.specimen", r"sample_name", r"specimen"),
+    ),
+)  # fmt: skip
+GROUP_WORDS = (
+    ("Sample", r"sample|specimen|element"),
+    ("Calibration", r"calibration|scale|pixel_?size|origin|axes|axis"),
+    (
+        "Instrument",
+        r"instrument|microscope|optic|stage|tem\.|sem\.|lens|gun|beam|vacuum|detector|camera|device|hardware",
+    ),
+    ("Acquisition", r"acqui|exposure|date|time|dwell|frame|scan"),
+    ("File", r"general\.|original_filename|file|version|signal\.|title|format"),
+)
+
+
+def flat(tree: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """All leaves of nested mappings and lists with their dotted keys."""
+    if depth > DEEPEST:
+        return
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            if not str(key).startswith("_"):
+                yield from flat(value, f"{prefix}.{key}" if prefix else str(key), depth + 1)
+    elif isinstance(tree, (list, tuple)) and any(isinstance(each, Mapping) for each in tree[:20]):
+        for number, value in enumerate(tree[:200]):
+            yield from flat(value, f"{prefix}.{number}", depth + 1)
+    elif prefix:
+        yield prefix, tree
+
+
+def shown(value: Any) -> str:
+    """A leaf as text of bounded length; empty where there is nothing to show."""
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        value = value[:LONGEST_VALUE].decode("utf-8", "replace")
+    if hasattr(value, "shape") and getattr(value, "size", 1) > 16:
+        return f"{' x '.join(str(n) for n in value.shape)} numbers ({value.dtype})"
+    if isinstance(value, float) or (hasattr(value, "dtype") and value.dtype.kind == "f" and not value.shape):
+        return f"{float(value):.8g}"
+    text = str(value[:40] if isinstance(value, (list, tuple)) else value)
+    text = "".join(sign if sign.isprintable() else " " for sign in text[: LONGEST_VALUE + 1]).strip()
+    # Lone surrogates (of names that are not UTF-8) cannot travel in JSON to every client.
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def fields_of(mapped: Mapping[str, Any], original: Mapping[str, Any]) -> tuple[Field, ...]:
+    """The fields of one file: HyperSpy's mapped metadata counts before what the instrument called it."""
+    leaves = [(key, value) for key, value in flat(mapped) if not key.startswith("_HyperSpy")]
+    leaves += list(_bounded(flat(original), 20_000))
+    known = _known(leaves)
+    used = {field.source for field in known}
+    rest: list[Field] = []
+    for key, value in leaves:
+        text = shown(value)
+        if text and key not in used and len(known) + len(rest) < MOST_FIELDS:
+            rest.append(Field(_group(key), _name(key), text, source=shown(key)))
+    return tuple(sorted(known + rest, key=lambda field: GROUPS.index(field.group)))
+
+
+def _bounded(leaves: Iterator[tuple[str, Any]], most: int) -> Iterator[tuple[str, Any]]:
+    for number, leaf in enumerate(leaves):
+        if number >= most:
+            return
+        yield leaf
+
+
+def _known(leaves: list[tuple[str, Any]]) -> list[Field]:
+    lowered = [(key, key.lower(), value) for key, value in leaves if _worth(value)]
+    found: dict[str, Field] = {}
+    for row in KNOWN:
+        for pattern in row.keys:
+            ends = re.compile(rf"(?:^|\.){pattern}$")
+            match = next((leaf for leaf in lowered if ends.search(leaf[1])), None)
+            if match and row.name not in found:
+                found[row.name] = _field(row, match[0], match[2])
+    return list(found.values())
+
+
+def _worth(value: Any) -> bool:
+    return not isinstance(value, (Mapping, list, tuple)) and shown(value) not in {"", "nan"}
+
+
+def _field(row: Known, key: str, value: Any) -> Field:
+    unit = row.unit
+    if unit:
+        try:
+            number = float(value) * row.factor
+        except (TypeError, ValueError):
+            return Field(row.group, row.name, shown(value), "", shown(key))
+        value = number / 1000 if row.volts and abs(number) >= 1000 else number
+    return Field(row.group, row.name, shown(value), unit, shown(key))
+
+
+def _group(key: str) -> str:
+    lowered = key.lower()
+    return next((group for group, words in GROUP_WORDS if re.search(words, lowered)), "Other")
+
+
+def _name(key: str) -> str:
+    parts = [part for part in key.split(".") if part]
+    name = parts[-1] if parts else key
+    if name.isdigit() and len(parts) > 1:
+        name = f"{parts[-2]} {name}"
+    return shown(name.replace("_", " "))
+
+
+def calibration(axes: Any) -> tuple[Field, ...]:
+    """Pixel size and scan step of a signal's axes."""
+    found = []
+    for axis in axes:
+        if axis.unit and axis.scale not in {0.0, 1.0}:
+            name = (
+                f"{'step' if axis.navigate else 'pixel size' if axis.name in {'x', 'y', 'width', 'height'} else 'step'}"
+            )
+            found.append(
+                Field("Calibration", f"{name} ({axis.name})", f"{axis.scale:.6g}", axis.unit, f"axes.{axis.name}")
+            )
+    return tuple(found)

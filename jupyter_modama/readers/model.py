@@ -1,0 +1,138 @@
+"""What readers answer: plain frozen data that travels as JSON between the pool and its workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+IMAGE, STACK, DIFFRACTION_SCAN = "image", "stack", "diffraction-scan"
+SPECTRUM, SPECTRUM_MAP, OTHER = "spectrum", "spectrum-map", "other"
+CONTRASTS = ("auto", "percentile", "minmax", "log")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One fact that the instrument wrote; `source` is its key in the file, e.g. a DM tag."""
+
+    group: str
+    name: str
+    value: str
+    unit: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis; `navigate` is true for scan positions and frame numbers."""
+
+    name: str
+    size: int
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str = ""
+    navigate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignalInfo:
+    """One data set of a file; `kind` is image, stack, diffraction-scan, spectrum, spectrum-map or other."""
+
+    index: int
+    title: str
+    kind: str
+    shape: tuple[int, ...]
+    dtype: str
+    axes: tuple[Axis, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is known of a file; where it is not readable, `why` is a sentence and the rest may be empty."""
+
+    path: str
+    format: str
+    readable: bool
+    why: str = ""
+    signals: tuple[SignalInfo, ...] = ()
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewWish:
+    """Which picture is wanted; frame -1 is the central one; low and high are percentiles."""
+
+    size: int = 256
+    signal: int = 0
+    frame: int = -1
+    contrast: str = "auto"
+    low: float = 0.5
+    high: float = 99.8
+    gamma: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A picture of one frame, or a plot; `low` and `high` are the data values shown black and white.
+
+    Spectra also carry their curve, and the start, step, name and unit of its x axis, so that a page can draw it itself.
+    """
+
+    png: bytes
+    width: int
+    height: int
+    kind: str
+    caption: str
+    frame: int
+    frames: int
+    low: float
+    high: float
+    signal: SignalInfo
+    curve: tuple[float, ...] = ()
+    curve_offset: float = 0.0
+    curve_scale: float = 1.0
+    curve_name: str = ""
+    curve_unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What can be done with a file of this name, judged by the name alone."""
+
+    format: str
+    preview: bool
+    libertem: bool
+    hyperspy: bool
+    note: str = ""
+
+
+def kind_of(navigation: int, signal: int) -> str:
+    """The kind of a signal by its numbers of navigation and signal axes."""
+    if signal == 1:
+        return SPECTRUM_MAP if navigation else SPECTRUM
+    if signal == 2:
+        return (IMAGE, STACK, DIFFRACTION_SCAN)[min(navigation, 2)]
+    return OTHER
+
+
+def preview_facts(preview: Preview) -> dict[str, Any]:
+    """All of a preview but its bytes, as JSON."""
+    return {key: value for key, value in asdict(preview).items() if key != "png"}
+
+
+def signal_from(found: Mapping[str, Any]) -> SignalInfo:
+    """The signal that `asdict` made this of."""
+    axes = tuple(Axis(**axis) for axis in found["axes"])
+    return SignalInfo(**{**found, "shape": tuple(int(n) for n in found["shape"]), "axes": axes})
+
+
+def metadata_from(found: Mapping[str, Any]) -> Metadata:
+    """The metadata that `asdict` made this of."""
+    signals = tuple(signal_from(signal) for signal in found["signals"])
+    return Metadata(**{**found, "signals": signals, "fields": tuple(Field(**field) for field in found["fields"])})
+
+
+def preview_from(facts: Mapping[str, Any], png: bytes) -> Preview:
+    """The preview that `preview_facts` made this of."""
+    curve = tuple(float(value) for value in facts["curve"])
+    return Preview(png=png, **{**facts, "signal": signal_from(facts["signal"]), "curve": curve})
