@@ -22,6 +22,7 @@ from jupyter_modama.core.links import ListLinks, list_links
 from jupyter_modama.core.model import Actor, EntryKind, Link, Links, Site, Tool
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.tools import BUILT_IN, opens_with, read_tool
+from jupyter_modama.readers.formats import FORMATS
 from jupyter_modama.store.disk import DiskStore
 
 SERVICES: dict[str, Any] = {
@@ -260,6 +261,15 @@ def test_entries_name_the_programs_that_know_their_format(tree: Path) -> None:
     assert opens_with(site, "a.bcf", EntryKind.FILE) == ("Notebook",)
     assert opens_with(site, "notes.md", EntryKind.FILE) == ()
     assert opens_with(site, "a.dm4", EntryKind.FOLDER) == ()
+
+
+def test_table_agrees_with_the_readers(tree: Path) -> None:
+    """What LiberTEM and a notebook open is said once, by the table of formats."""
+    site = Site(root=str(tree))
+    for row in FORMATS:
+        for ending in row.extensions:
+            known = opens_with(site, f"a.{ending}", EntryKind.FILE)
+            assert ("LiberTEM" in known, "Notebook" in known) == (row.libertem, row.hyperspy), ending
 
 
 def test_nothing_is_brought_into_a_sealed_session(tree: Path, links: Ask, do: Any) -> None:
