@@ -1,18 +1,19 @@
-"""What the readers are asked and what they answer. Standard library only: the server imports this."""
+"""What readers answer: plain frozen data that travels as JSON between the pool and its workers."""
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-RENDERER = 1
-"""Counted up whenever the same file would give another picture; part of the key of the cache."""
+IMAGE, STACK, DIFFRACTION_SCAN = "image", "stack", "diffraction-scan"
+SPECTRUM, SPECTRUM_MAP, OTHER = "spectrum", "spectrum-map", "other"
+CONTRASTS = ("auto", "percentile", "minmax", "log")
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One fact of the instrument; `source` is its key in the file."""
+    """One fact that the instrument wrote; `source` is its key in the file, e.g. a DM tag."""
 
     group: str
     name: str
@@ -23,6 +24,8 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
+    """One axis; `navigate` is true for scan positions and frame numbers."""
+
     name: str
     size: int
     scale: float = 1.0
@@ -33,22 +36,19 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class SignalInfo:
-    """One set of numbers in a file; axes in the order of `shape`.
-
-    `kind`: image | stack | diffraction-scan | spectrum | spectrum-map | other.
-    """
+    """One data set of a file; `kind` is image, stack, diffraction-scan, spectrum, spectrum-map or other."""
 
     index: int
     title: str
     kind: str
     shape: tuple[int, ...]
     dtype: str
-    axes: tuple[Axis, ...] = ()
+    axes: tuple[Axis, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What is in a file; that it cannot be read is a normal answer, and `why` a sentence."""
+    """What is known of a file; where it is not readable, `why` is a sentence and the rest may be empty."""
 
     path: str
     format: str
@@ -60,10 +60,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class PreviewWish:
-    """`frame` counts along the navigation axes in C order, -1 is the central one.
-
-    `contrast`: auto | percentile | minmax | log; `low` and `high` are percentiles.
-    """
+    """Which picture is wanted; frame -1 is the central one; low and high are percentiles."""
 
     size: int = 256
     signal: int = 0
@@ -76,7 +73,10 @@ class PreviewWish:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A picture; `low` and `high` are the values shown black and white, `curve` the points (x, y) of a plot."""
+    """A picture of one frame, or a plot; `low` and `high` are the data values shown black and white.
+
+    Spectra also carry their curve, and the start, step, name and unit of its x axis, so that a page can draw it itself.
+    """
 
     png: bytes
     width: int
@@ -88,25 +88,51 @@ class Preview:
     low: float
     high: float
     signal: SignalInfo
-    curve: tuple[tuple[float, float], ...] = ()
+    curve: tuple[float, ...] = ()
+    curve_offset: float = 0.0
+    curve_scale: float = 1.0
+    curve_name: str = ""
+    curve_unit: str = ""
 
 
-def signal_from(plain: dict[str, Any]) -> SignalInfo:
-    """The signal that `dataclasses.asdict` made plain."""
-    axes = tuple(Axis(**axis) for axis in plain["axes"])
-    return SignalInfo(**{**plain, "shape": tuple(plain["shape"]), "axes": axes})
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What can be done with a file of this name, judged by the name alone."""
+
+    format: str
+    preview: bool
+    libertem: bool
+    hyperspy: bool
+    note: str = ""
 
 
-def metadata_from(plain: dict[str, Any]) -> Metadata:
-    signals = tuple(signal_from(signal) for signal in plain["signals"])
-    return Metadata(**{**plain, "signals": signals, "fields": tuple(Field(**field) for field in plain["fields"])})
-
-
-def preview_from(plain: dict[str, Any], png: bytes) -> Preview:
-    curve = tuple((float(x), float(y)) for x, y in plain["curve"])
-    return Preview(**{**plain, "png": png, "signal": signal_from(plain["signal"]), "curve": curve})
+def kind_of(navigation: int, signal: int) -> str:
+    """The kind of a signal by its numbers of navigation and signal axes."""
+    if signal == 1:
+        return SPECTRUM_MAP if navigation else SPECTRUM
+    if signal == 2:
+        return (IMAGE, STACK, DIFFRACTION_SCAN)[min(navigation, 2)]
+    return OTHER
 
 
 def preview_facts(preview: Preview) -> dict[str, Any]:
-    """A preview without its picture, fit for JSON."""
-    return {**dataclasses.asdict(dataclasses.replace(preview, png=b"")), "png": None}
+    """All of a preview but its bytes, as JSON."""
+    return {key: value for key, value in asdict(preview).items() if key != "png"}
+
+
+def signal_from(found: Mapping[str, Any]) -> SignalInfo:
+    """The signal that `asdict` made this of."""
+    axes = tuple(Axis(**axis) for axis in found["axes"])
+    return SignalInfo(**{**found, "shape": tuple(int(n) for n in found["shape"]), "axes": axes})
+
+
+def metadata_from(found: Mapping[str, Any]) -> Metadata:
+    """The metadata that `asdict` made this of."""
+    signals = tuple(signal_from(signal) for signal in found["signals"])
+    return Metadata(**{**found, "signals": signals, "fields": tuple(Field(**field) for field in found["fields"])})
+
+
+def preview_from(facts: Mapping[str, Any], png: bytes) -> Preview:
+    """The preview that `preview_facts` made this of."""
+    curve = tuple(float(value) for value in facts["curve"])
+    return Preview(png=png, **{**facts, "signal": signal_from(facts["signal"]), "curve": curve})

@@ -1,55 +1,72 @@
-"""Messages between the pool and a worker: two lengths, JSON, bytes. No pickle, so a worker cannot run code here."""
+"""Messages between the pool and a worker: two lengths, JSON, bytes. No pickle: a worker is not trusted either."""
 
 from __future__ import annotations
 
 import json
+import os
+import select
 import struct
-from typing import Any, BinaryIO
+import time
+from typing import Any
 
 HEAD = struct.Struct(">II")
 LARGEST = 64 << 20
 
 
 class Broken(Exception):
-    """The other side is gone, or does not keep to the form."""
+    """The other side has gone, or does not speak our language."""
 
 
-def pack(message: dict[str, Any], blob: bytes = b"") -> bytes:
-    # ASCII only: a name that is not UTF-8 travels as lone surrogates, which JSON can escape and UTF-8 cannot hold.
-    text = json.dumps(message, ensure_ascii=True).encode("ascii")
+class Late(Exception):
+    """Nothing came in time."""
+
+
+def packed(message: dict[str, Any], blob: bytes = b"") -> bytes:
+    text = json.dumps(message).encode("ascii")
     return HEAD.pack(len(text), len(blob)) + text + blob
 
 
-def lengths(head: bytes) -> tuple[int, int]:
-    """The lengths of the two parts that follow.
-
-    Raises: Broken.
-    """
-    if len(head) != HEAD.size:
-        raise Broken
-    text, blob = HEAD.unpack(head)
-    if text + blob > LARGEST:
-        raise Broken
-    return text, blob
+def send(fd: int, message: dict[str, Any], blob: bytes = b"") -> None:
+    """Write one message. Raises: Broken."""
+    rest = memoryview(packed(message, blob))
+    try:
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+    except OSError as error:
+        raise Broken(str(error)) from error
 
 
-def unpack(text: bytes) -> dict[str, Any]:
-    """Raises: Broken."""
+def receive(fd: int, deadline: float | None = None) -> tuple[dict[str, Any], bytes]:
+    """Read one message, until `deadline` (of time.monotonic). Raises: Broken, Late."""
+    length, blob_length = HEAD.unpack(_exactly(fd, HEAD.size, deadline))
+    if length > LARGEST or blob_length > LARGEST:
+        raise Broken("a message is larger than any can be")
+    text, blob = _exactly(fd, length, deadline), _exactly(fd, blob_length, deadline)
     try:
         message = json.loads(text)
     except ValueError as error:
-        raise Broken from error
+        raise Broken("a message is no JSON") from error
     if not isinstance(message, dict):
-        raise Broken
-    return message
+        raise Broken("a message is no JSON object")
+    return message, blob
 
 
-def receive(stream: BinaryIO) -> dict[str, Any] | None:
-    """The next message of a blocking stream without its bytes, None at its end."""
-    head = stream.read(HEAD.size)
-    if not head:
-        return None
-    text, blob = lengths(head)
-    message = unpack(stream.read(text))
-    stream.read(blob)
-    return message
+def _exactly(fd: int, count: int, deadline: float | None) -> bytes:
+    found = bytearray()
+    while len(found) < count:
+        _wait(fd, deadline)
+        piece = os.read(fd, min(count - len(found), 1 << 20))
+        if not piece:
+            raise Broken("the other side has closed")
+        found += piece
+    return bytes(found)
+
+
+def _wait(fd: int, deadline: float | None) -> None:
+    if deadline is None:
+        return
+    # poll, not select: a server with more than 1024 open files is normal.
+    waiting = select.poll()
+    waiting.register(fd, select.POLLIN)
+    if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise Late
