@@ -53,91 +53,20 @@ FIELDS: dict[str, str] = {
 }
 SERVICES = tuple(dict.fromkeys(service for service in FIELDS.values() if service))
 
-# What `readers.formats` says, where the core cannot look; a test holds them together.
-LIBERTEM = tuple(
-    [
-        "dm3",
-        "dm4",
-        "mib",
-        "hdr",
-        "blo",
-        "ser",
-        "mrc",
-        "ali",
-        "hspy",
-        "nxs",
-        "nx5",
-        "h5",
-        "hdf5",
-        "hdf",
-        "xml",
-        "tvips",
-        "npy",
-        "raw",
-        "dat",
-        "bin",
-        "gtg",
-        "seq",
-        "frms6",
-        "toml",
-    ]
-)
-NOTEBOOK = tuple(
-    [
-        "dm3",
-        "dm4",
-        "mib",
-        "blo",
-        "ser",
-        "emi",
-        "mrc",
-        "ali",
-        "map",
-        "mrcz",
-        "hspy",
-        "zspy",
-        "nxs",
-        "nx5",
-        "emd",
-        "de5",
-        "h5",
-        "hdf5",
-        "hdf",
-        "tif",
-        "tiff",
-        "png",
-        "jpg",
-        "jpeg",
-        "bmp",
-        "gif",
-        "bcf",
-        "spx",
-        "msa",
-        "emsa",
-        "ems",
-        "mas",
-        "spd",
-        "spc",
-        "lsd",
-        "pts",
-        "eds",
-        "img",
-        "wdf",
-        "elid",
-        "prz",
-        "app5",
-        "sur",
-        "pro",
-        "unf",
-        "tvf",
-        "dens",
-        "csv",
-        "xml",
-        "tvips",
-        "rpl",
-        "npy",
-    ]
-)
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+# What the table `readers.formats` says, where the core cannot look; a test holds them together.
+LIBERTEM = _words("""
+    dm3 dm4 mib hdr blo ser mrc ali hspy nxs nx5 h5 hdf5 hdf xml tvips npy raw dat bin gtg seq frms6 toml
+""")
+NOTEBOOK = _words("""
+    dm3 dm4 mib blo ser emi mrc ali map mrcz hspy zspy nxs nx5 emd de5 h5 hdf5 hdf tif tiff png jpg jpeg bmp gif
+    bcf spx msa emsa ems mas spd spc lsd pts eds img wdf elid prz app5 sur pro unf tvf dens csv xml tvips rpl npy
+""")
+
 # Neither opens files to everybody nor cuts ACLs, as `-a` does; `-s` keeps the far shell away from the name.
 RSYNC = "rsync -rltv -s --no-p --no-g --chmod=ugo=rwX --partial --info=progress2"
 
