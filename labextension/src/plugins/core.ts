@@ -5,6 +5,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { connect } from '../api/client';
 import { labHost } from '../lab/host';
 import { openNotebook, openText } from '../lab/notebooks';
+import { showWide } from '../lab/wide';
 import { Modama } from '../services/modama';
 import { IModama } from '../tokens';
 import { VERSION } from '../version';
@@ -26,6 +27,9 @@ export const core: JupyterFrontEndPlugin<Modama> = {
         const modama = new Modama(api, host, VERSION);
         host.openNotebook = wanted => openNotebook(app, modama, wanted);
         host.openText = path => openText(app, modama, path);
+        host.showWide = entry => showWide(app, modama, entry);
+        // Menus need to know where the data lies, also while the panel is closed.
+        void app.restored.then(() => modama.start());
         return modama;
     }
 };

@@ -52,8 +52,13 @@ export class Modama {
         }
     }
 
-    /** Meet the server; may be called again after a failure. */
-    async start(): Promise<void> {
+    /** Meet the server; may be asked for by several at once, and again after a failure. */
+    start(): Promise<void> {
+        this.starting ??= this.meet().finally(() => (this.starting = undefined));
+        return this.starting;
+    }
+
+    private async meet(): Promise<void> {
         if (!(await this.server.check()) || this.started) {
             return;
         }
@@ -75,4 +80,5 @@ export class Modama {
     }
 
     private started = false;
+    private starting: Promise<void> | undefined;
 }

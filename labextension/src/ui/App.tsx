@@ -16,7 +16,9 @@ import { useSubmit } from './useSubmit';
 /** The whole panel, the same in JupyterLab and on a plain page. */
 export function App({ modama }: { modama: Modama }): JSX.Element {
     useEffect(() => {
-        void modama.start();
+        if (modama.server.state.get().kind !== 'ready') {
+            void modama.start();
+        }
     }, [modama]);
     return (
         <ModamaProvider value={modama}>

@@ -8,14 +8,30 @@ import { Box, Button, Facts, IconButton } from './parts';
 import { PreviewView } from './PreviewView';
 
 /** One file: how it looks, what it says of itself, what can be done with it. */
-export function FileView({ entry, onClose }: { entry: Entry; onClose(): void }): JSX.Element {
+export function FileView({
+    entry,
+    onClose,
+    wide
+}: {
+    entry: Entry;
+    onClose?(): void;
+    wide?: boolean;
+}): JSX.Element {
+    const { host } = useModama();
     const trans = useTrans();
     const [tab, setTab] = useState<'preview' | 'metadata'>('preview');
     return (
         <section className="mo-file" aria-label={trans.__('File %1', entry.name)}>
             <div className="mo-heading">
                 <h3 title={entry.path}>{entry.name}</h3>
-                <IconButton icon="close" label={trans.__('Close')} onClick={onClose} />
+                {!wide && host.showWide && (
+                    <IconButton
+                        icon="open"
+                        label={trans.__('Show larger')}
+                        onClick={() => host.showWide?.(entry)}
+                    />
+                )}
+                {onClose && <IconButton icon="close" label={trans.__('Close')} onClick={onClose} />}
             </div>
             {entry.problem && <Box kind="warning">{entry.problem}</Box>}
             <FileActions entry={entry} />
@@ -33,7 +49,11 @@ export function FileView({ entry, onClose }: { entry: Entry; onClose(): void }):
                     </button>
                 ))}
             </div>
-            {tab === 'preview' ? <PreviewView entry={entry} /> : <MetadataView entry={entry} />}
+            {tab === 'preview' ? (
+                <PreviewView entry={entry} size={wide ? 1024 : 512} />
+            ) : (
+                <MetadataView entry={entry} />
+            )}
             <Facts
                 rows={[
                     [trans.__('Size'), bytes(entry.size_bytes)],

@@ -21,7 +21,7 @@ export function FolderView({ folder, select }: { folder: Located; select?: strin
 
 /** The list with its tools, and below it the selected file. */
 export function FolderList({ folder, select }: { folder: Located; select?: string }): JSX.Element {
-    const { api, places, jobs, selected: shared, ask } = useModama();
+    const { api, host, places, jobs, selected: shared, ask } = useModama();
     const trans = useTrans();
     const [filter, setFilter] = useState('');
     const [sort, setSort] = useState('name');
@@ -53,6 +53,7 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
             places.go(placeOf(entry));
         } else {
             setSelected(entry);
+            host.showWide?.(entry);
         }
     };
     return (

@@ -1,4 +1,5 @@
 import { useEffect, useId, useRef, type FormEvent, type ReactNode } from 'react';
+import { createPortal } from 'react-dom';
 import { useModama, useTrans } from './context';
 import { Button, IconButton } from './parts';
 
@@ -31,14 +32,15 @@ export function Modal({ title, children, action, look = 'main', disabled, onActi
             onAction?.();
         }
     };
-    return (
+    // At the top of the page: the panel that asks may be hidden, and a dialog in something hidden is not seen.
+    return createPortal(
         <dialog
             ref={dialog}
             className="mo-dialog"
             aria-labelledby={id}
             onClose={close}
             // What is typed here is not for the shortcuts of the program around it.
-            onKeyDown={event => event.stopPropagation()}
+            data-lm-suppress-shortcuts="true"
         >
             <form onSubmit={submit}>
                 <div className="mo-heading">
@@ -55,6 +57,7 @@ export function Modal({ title, children, action, look = 'main', disabled, onActi
                     )}
                 </div>
             </form>
-        </dialog>
+        </dialog>,
+        document.body
     );
 }

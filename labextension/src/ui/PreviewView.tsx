@@ -3,17 +3,15 @@ import type { Entry, PreviewFacts, PreviewOptions } from '../api/types';
 import { useAnswer, useModama, useSettled, useTrans } from './context';
 import { Choice, Loading, ProblemBox } from './parts';
 
-const SIZE_PX = 512;
-
 /** A picture of the file, with what helps to see something in it. */
-export function PreviewView({ entry }: { entry: Entry }): JSX.Element {
+export function PreviewView({ entry, size }: { entry: Entry; size: number }): JSX.Element {
     const { api } = useModama();
     const trans = useTrans();
     const [contrast, setContrast] = useState<PreviewOptions['contrast']>('auto');
     const [gamma, setGamma] = useState(1);
     const [frame, setFrame] = useState<number | undefined>();
     const options = useSettled(
-        JSON.stringify({ size: SIZE_PX, contrast, gamma, ...(frame === undefined ? {} : { frame }) }),
+        JSON.stringify({ size, contrast, gamma, ...(frame === undefined ? {} : { frame }) }),
         120
     );
     const { answer, problem, loading } = useAnswer(

@@ -1,3 +1,5 @@
+import type { Entry } from '../api/types';
+
 /** Counts and sentences in the person's language. The shape is that of Lab's translation bundles. */
 export interface Translation {
     __(text: string, ...values: unknown[]): string;
@@ -50,6 +52,6 @@ export interface Host {
     openNotebook?(wanted: NotebookWanted): Promise<void>;
     /** Show a text file, such as notes, for editing; missing where the host cannot. */
     openText?(path: string): Promise<void>;
-    /** Show a folder in the host's own file browser; missing where it has none. */
-    showInBrowser?(path: string): Promise<void>;
+    /** Show a file where there is more room than in the panel; missing where there is not. */
+    showWide?(entry: Entry): void;
 }
