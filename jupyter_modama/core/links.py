@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jupyter_modama.core.errors import Invalid, ModamaError, NotAllowed, NotFound
 from jupyter_modama.core.layout import Place, place
@@ -121,16 +121,25 @@ def _frozen(store: Store, where: Place) -> str:
 
 
 def _project_tools(store: Store, where: Place) -> tuple[tuple[Tool, ...], list[str]]:
-    """The rows that a project adds in its record `tools`; a damaged one costs only itself, and is said."""
+    """The rows that a project adds in its record `tools`, never in place of the site's; a damaged one is said."""
     if not where.project:
         return (), []
     found, problems = [], []
+    taken = {tool.name for tool in all_tools(store.site)}
     try:
         rows = (store.read_record(where.project, "tools") or {}).get("tools", [])
-        for number, row in enumerate(rows if isinstance(rows, list) else [rows], 1):
-            found.append(read_tool(row, f"tool {number} of the project"))
     except ModamaError as error:
-        problems.append(f"{error}.")
+        return (), [f"{error}."]
+    for number, row in enumerate(rows if isinstance(rows, list) else [rows], 1):
+        try:
+            tool = read_tool(row, f"tool {number} of the project")
+        except ModamaError as error:
+            problems.append(f"{error}.")
+            continue
+        if tool.name in taken:
+            problems.append(f"Tool {number} of the project is left out: “{tool.name}” is a tool of the site.")
+        else:
+            found.append(replace(tool, note=tool.note or "added by this project"))
     return tuple(found), problems
 
 

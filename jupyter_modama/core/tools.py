@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +18,10 @@ from jupyter_modama.core.templates import FILTERS, fields_of
 
 GROUPS = ("open", "transfer", "mount", "copy")
 KINDS = ("any", "file", "folder")
+# A link that runs something in the page that shows it (javascript:, data:) is none.
+ADDRESS = re.compile(
+    r"\{(hub|nextcloud|eln|permalink|address)\}|(?!javascript:|data:|vbscript:|file:)[a-z][a-z0-9+.-]*:", re.A
+)
 HERE = " here"  # ends the name of a row that the sidebar itself acts on
 
 # What a template can say, and the service of the site file without which it cannot.
@@ -269,6 +274,8 @@ def _check_tool(tool: Tool, where: str) -> None:
             raise Invalid(what=f"{where}: there is no service “{service}”{near(service, SERVICES)}")
     for template in (tool.url, tool.command, tool.text):
         _check_template(template, where)
+    if tool.url and not ADDRESS.match(tool.url):
+        raise Invalid(what=f"{where}: url “{tool.url}” is to begin with https:// or with a service such as {{hub}}")
 
 
 def _check_template(template: str, where: str) -> None:

@@ -216,8 +216,16 @@ def test_rows_of_the_site_and_of_a_project_join_the_table(tree: Path, links: Ask
 def test_damaged_rows_of_a_project_cost_only_themselves(tree: Path, links: Ask, do: Any, store: DiskStore) -> None:
     """The other addresses are there, and the advice says what is wrong."""
     do("project.create", name="q")
-    store.write_record(TreePath("adhoc/q"), "tools", {"tools": [{"name": "x", "url": "https://x/{pth}"}]})
+    rows = [
+        {"name": "x", "url": "https://x/{pth}"},
+        {"name": "Y", "text": "y"},
+        {"name": "JupyterHub", "url": "https://evil/"},
+    ]
+    store.write_record(TreePath("adhoc/q"), "tools", {"tools": rows})
     found = links("adhoc/q")
+    assert one(found, "Y") == "y"
+    assert one(found, "JupyterHub").startswith("https://hub.example.org/")
+    assert "“JupyterHub” is a tool of the site" in found.advice
     assert "there is no placeholder “{pth}”; did you mean path?" in found.advice
     assert "JupyterHub" in names(found)
 
@@ -227,12 +235,16 @@ def test_damaged_rows_of_a_project_cost_only_themselves(tree: Path, links: Ask, 
     [
         ({"url": "x"}, "the name is missing"),
         ({"name": "x"}, "one of url, command and text"),
-        ({"name": "x", "url": "{path:shell}"}, "there is no filter “shell”"),
+        ({"name": "x", "url": "javascript:alert({path})"}, "is to begin with https://"),
+        ({"name": "x", "url": "JavaScript:alert(1)"}, "is to begin with https://"),
+        ({"name": "x", "url": "data:text/html,{path}"}, "is to begin with https://"),
+        ({"name": "x", "url": "{path}"}, "is to begin with https://"),
+        ({"name": "x", "url": "https://x/{path:shell}"}, "there is no filter “shell”"),
         ({"name": "x", "url": "{path"}, "cannot be read"),
         ({"name": "x", "ulr": "y"}, "there is no key “ulr”; did you mean url?"),
-        ({"name": "x", "url": "y", "group": "opn"}, "did you mean open?"),
-        ({"name": "x", "url": "y", "opens": "dm4"}, "list of texts"),
-        ({"name": "x", "url": "y", "needs": ["hubb"]}, "did you mean hub?"),
+        ({"name": "x", "text": "y", "group": "opn"}, "did you mean open?"),
+        ({"name": "x", "text": "y", "opens": "dm4"}, "list of texts"),
+        ({"name": "x", "text": "y", "needs": ["hubb"]}, "did you mean hub?"),
         ({"name": 3, "url": "y"}, "name is to be a text"),
         ("x", "a table of keys"),
     ],
