@@ -20,7 +20,9 @@ class again on the other side of a wire.
 from __future__ import annotations
 
 import errno
+import os
 import re
+import traceback
 from typing import Any, ClassVar
 
 
@@ -52,6 +54,13 @@ class ModamaError(Exception):
             "instance": instance,
             **{k: _plain(v) for k, v in facts.items()},
         }
+
+    def _render_traceback_(self) -> list[str]:
+        """How IPython shows it: the line of the notebook and the sentence, without the calls inside this package."""
+        here = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+        lines = [f for f in traceback.extract_tb(self.__traceback__) if not f.filename.startswith(here)]
+        place = [f"line {lines[-1].lineno}: {lines[-1].line}"] if lines and lines[-1].line else []
+        return [*place, f"{type(self).__name__}: {printable(str(self))}"]
 
 
 class _Facts(dict[str, Any]):
@@ -176,7 +185,7 @@ class OpenWriters(Conflict):
 
     says = (
         "{count} file(s) in {session} are still open for writing ({first}); close the program or wait until it is "
-        "done, then seal again. Nothing has been changed"
+        "done, then seal again. {consequence}"
     )
 
 
@@ -215,7 +224,8 @@ class ManifestMismatch(Conflict):
 
     exit = 6
     says = (
-        "{session} is NOT as it was sealed: {count_missing} missing, {count_changed} changed, {count_new} new file(s)"
+        "{session} is NOT as it was sealed: {count_missing} missing, {count_changed} changed, {count_new} new, "
+        "{count_unreadable} unreadable file(s)"
     )
 
 
