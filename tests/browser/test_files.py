@@ -52,6 +52,7 @@ def test_names_of_every_kind_are_shown_and_selected(panel: Panel) -> None:
     session = session_with(panel, "odd-names", {name: b"x" for name in names})
     (session / "raw" / os.fsdecode(b"latin-\xe4.txt")).write_bytes(b"x")
     panel.root.get_by_role("button", name="Refresh").click()
+    expect(panel.root.locator('.mo-row[data-name^="latin-"]')).to_be_visible()
     for name in names:
         panel.row(name.replace('"', '\\"')).click()
         expect(panel.root.locator(".mo-file h3")).to_have_text(name)
