@@ -20,6 +20,7 @@ class again on the other side of a wire.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
 import traceback
@@ -58,7 +59,8 @@ class ModamaError(Exception):
     def _render_traceback_(self) -> list[str]:
         """How IPython shows it: the line of the notebook and the sentence, without the calls inside this package."""
         here = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-        lines = [f for f in traceback.extract_tb(self.__traceback__) if not f.filename.startswith(here)]
+        calls = traceback.extract_tb(self.__traceback__)
+        lines = list(itertools.takewhile(lambda call: not call.filename.startswith(here), calls))
         place = [f"line {lines[-1].lineno}: {lines[-1].line}"] if lines and lines[-1].line else []
         return [*place, f"{type(self).__name__}: {printable(str(self))}"]
 
