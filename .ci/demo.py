@@ -14,10 +14,9 @@ import socket
 import sys
 from pathlib import Path
 
+PANEL = {"collapsed": False, "current": "modama-panel", "widgets": ["modama-panel"]}
 WORKSPACE = {
-    "data": {
-        "layout-restorer:data": {"left": {"collapsed": False, "current": "modama-panel", "widgets": ["modama-panel"]}}
-    },
+    "data": {"layout-restorer:data": {"left": PANEL, "relativeSizes": [0.3, 0.7, 0]}},
     "metadata": {"id": "default"},
 }
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
@@ -52,7 +51,7 @@ def arguments(folder: Path, token: str, port: int) -> list[str]:
         "--ServerApp.answer_yes=True",
         "--ServerApp.log_level=WARN",
         f"--ServerApp.root_dir={folder}",
-        f"--ServerApp.preferred_dir={folder / 'storage'}",
+        "--FileContentsManager.preferred_dir=storage",
         f"--IdentityProvider.token={token}",
     ]
 
