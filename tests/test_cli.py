@@ -312,12 +312,13 @@ def test_bug_is_a_sentence_unless_debugged(modama: Modama) -> None:
     assert "ZeroDivisionError" in json.loads(run("project", "list", "--json").out)["detail"]
 
 
-def test_reader_that_goes_away_is_no_error(modama: Modama, session: Path) -> None:
-    """`modama ... | head` ends quietly."""
-    for number in range(2000):
-        (session / f"a rather long name of a file to fill the pipe {number}").touch()
-    line = f"{' '.join(COMMAND)} folder list adhoc/p/s/raw --limit 2000 | head -n 1"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, check=False)
+@pytest.mark.parametrize("words", [("project", "list"), ("folder", "list", "adhoc/p/s/raw", "--json"), ()])
+def test_reader_that_goes_away_is_no_error(modama: Modama, session: Path, words: tuple[str, ...]) -> None:
+    """`modama ... | head` ends quietly, even if nobody reads at all."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*COMMAND, *words], stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
