@@ -79,7 +79,7 @@ $(DONE)/libertem: $(wildcard jupyter_modama/libertem/environment.py) | $(DONE)/p
 
 demo: setup ## Start JupyterLab with the sidebar on two projects of real data; Ctrl-C stops everything
 	python -m jupyter_modama.demo make $(DEMO)/storage
-	@exec python .ci/demo.py $(DEMO)
+	@python .ci/demo.py $(DEMO)
 
 test: setup ## Run the whole suite: Python, TypeScript, browser
 	@$(MAKE) --no-print-directory test-js

@@ -7,11 +7,15 @@ Everything it keeps (token, workspace, settings) lies in that folder, so startin
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
+import signal
 import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 PANEL = {"collapsed": False, "current": "modama-panel", "widgets": ["modama-panel"]}
@@ -22,22 +26,33 @@ WORKSPACE = {
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 
 
-def main(folder: Path) -> None:
-    """Become JupyterLab, so that Ctrl-C reaches it."""
+def main(folder: Path) -> int:
+    """Run JupyterLab until it ends; Ctrl-C ends it, and with it all that it started."""
     for name in ("workspaces", "settings/@jupyterlab/apputils-extension", "config", "runtime", "data"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     once(folder / "workspaces/default-37a8.jupyterlab-workspace", json.dumps(WORKSPACE))
     once(folder / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings", json.dumps(NO_NEWS))
     token = once(folder / "token", secrets.token_hex(16))
     port = free_port(int(os.environ.get("MODAMA_DEMO_PORT", "8888")))
-    address = f"http://127.0.0.1:{port}/lab?token={token}"
-    print(
-        f"\n  The demo is starting. Open this address in a browser (Ctrl-C here stops everything):\n\n    {address}\n"
-    )
-    sys.stdout.flush()
-    os.execve(
-        sys.executable, [sys.executable, "-m", "jupyterlab", *arguments(folder, token, port)], environment(folder)
-    )
+    command = [sys.executable, "-m", "jupyterlab", *arguments(folder, token, port)]
+    with subprocess.Popen(command, env=environment(folder)) as lab:
+        signal.signal(signal.SIGTERM, lambda *_: lab.terminate())
+        signal.signal(signal.SIGINT, lambda *_: None)  # the terminal sends it to both; Lab ends, and then we do
+        if answers(port, lab):
+            print(
+                f"\n  The demo is ready. Open this address in a browser:\n\n    http://127.0.0.1:{port}/lab?token={token}\n"
+            )
+            print("  Ctrl-C here stops everything; `make demo` starts it again with the same data.\n", flush=True)
+        return lab.wait()
+
+
+def answers(port: int, lab: subprocess.Popen[bytes]) -> bool:
+    """Wait until the server takes connections; false where it ended before."""
+    while lab.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+        time.sleep(0.2)
+    return False
 
 
 def arguments(folder: Path, token: str, port: int) -> list[str]:
@@ -49,7 +64,7 @@ def arguments(folder: Path, token: str, port: int) -> list[str]:
         f"--port={port}",
         "--ServerApp.port_retries=0",
         "--ServerApp.answer_yes=True",
-        "--ServerApp.log_level=WARN",
+        "--log-level=WARN",
         f"--ServerApp.root_dir={folder}",
         "--FileContentsManager.preferred_dir=storage",
         f"--IdentityProvider.token={token}",
@@ -92,4 +107,4 @@ def free_port(wanted: int) -> int:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve())
+    sys.exit(main(Path(sys.argv[1]).resolve()))
