@@ -112,11 +112,6 @@ def prepare(operation: str, do: Any, store: Any) -> None:
         do("session.create", project="adhoc/p", name="empty")
     if operation.startswith("job."):
         store.jobs.write(Job("20260101-000000-00000000", "session.seal", {}, "me", JobState.INTERRUPTED))
-    if operation in {"session.survey", "session.seal", *NEEDS_SEAL}:
-        try:
-            do("session.survey", project="adhoc/p", session="s")
-        except NotImplementedError:
-            pytest.skip("sealing is not there yet")
     if operation in NEEDS_SEAL:
         do("session.seal", project="adhoc/p", session="s")
 
@@ -477,7 +472,6 @@ def test_terminal_gets_a_bar_that_goes_away(modama: Modama, session: Path) -> No
 
 def test_ctrl_c_cancels_with_a_sentence(modama: Modama, session: Path, do: Any, store: Any) -> None:
     """The first Ctrl-C stops at a safe step; the job is cancelled, nothing is sealed."""
-    prepare("session.survey", do, store)
     with (session / "open.dat").open("wb") as writing:
         writing.write(b"x")
         command = [*COMMAND, "session", "seal", "adhoc/p", "s", "--writers", "wait"]

@@ -226,10 +226,7 @@ def test_immutable_flag_outside_of_sessions(store: DiskStore, tree: Path) -> Non
 def test_sealed_session_says_who_and_when_and_where_else(store: DiskStore, tree: Path, do: Any) -> None:
     """The seal is the first reason; the folder for results is offered."""
     make(tree / RAW / "a", ANNA, 0o664)
-    try:
-        do("session.seal", project=PROJECT, session="s")
-    except NotImplementedError:
-        pytest.skip("sealing is not there yet")
+    do("session.seal", project=PROJECT, session="s")
     try:
         found = explained(store, f"{RAW}/a", ANNA)
         assert (found.writable, codes(found)[0]) == (False, "sealed")
