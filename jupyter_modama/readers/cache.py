@@ -32,8 +32,9 @@ class PreviewCache:
     cache that does not work costs time only.
     """
 
-    def __init__(self, folder: Path | None = None, most_bytes: int = 200 << 20) -> None:
+    def __init__(self, folder: Path | None = None, most_bytes: int = 200 << 20, settle_seconds: float = 15.0) -> None:
         self.folder, self.most_bytes = folder or default_folder(), most_bytes
+        self.settle_seconds = settle_seconds
         self._since_trim = most_bytes  # the first put looks at the folder
 
     def get(self, path: Path, wish: PreviewWish) -> Preview | None:
@@ -46,8 +47,11 @@ class PreviewCache:
         return None
 
     def put(self, path: Path, wish: PreviewWish, preview: Preview) -> None:
-        """Keep a preview; one of a file that was changed a moment ago is not kept, since it may change again unnoticed."""
+        """Keep a preview; not that of a file that changed a moment ago, which it may not show as it is now."""
         with suppress(OSError, ValueError):
+            facts = os.stat(path)
+            if time.time() - max(facts.st_mtime, facts.st_ctime) < self.settle_seconds:
+                return
             place = self._place(path, wish)
             self._write(place, _packed(preview))
 

@@ -140,8 +140,8 @@ class ChunkedFrames:
             if price(self.dataset, tuple(region)) <= BUDGET_BYTES:
                 return region
         raise Refused(
-            "it is packed in such large pieces that a preview would take too long; its metadata is shown, and a notebook "
-            "can open it"
+            "it is packed in such large pieces that a preview would take too long; its metadata is shown, and "
+            "a notebook can open it"
         )
 
 

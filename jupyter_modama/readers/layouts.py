@@ -75,7 +75,10 @@ def mrc(item: Item) -> list[Loaded]:
 
 
 def mib(item: Item) -> list[Loaded]:
-    """Merlin frames, each behind a header; the scan's shape stands in the .hdr beside it."""
+    """Merlin frames, each behind a header; the scan's shape stands in the .hdr beside it.
+
+    Rows as they lie in the file, which is how LiberTEM shows them; HyperSpy turns them upside down.
+    """
     stem = item.name.rpartition(".")[0]
     beside = {name.lower(): fd for name, fd in item.companions.items()}
     own, text = item.fd, b""

@@ -60,8 +60,8 @@ def _try_check(item: Item) -> None:
 def _ordered(readers: tuple[str, ...], for_metadata: bool) -> list[str]:
     if not for_metadata:
         return list(readers)
-    # RosettaSciIO first; but the plain HDF5 reader, which takes anything, stays last, and of Merlin frames it would read
-    # all the headers.
+    # RosettaSciIO first; but the plain HDF5 reader, which takes anything, stays last, and of Merlin frames it would
+    # read all the headers.
     return sorted(readers, key=lambda name: (name == "hdf5", name != "mib", not name.startswith("rsciio.")))
 
 

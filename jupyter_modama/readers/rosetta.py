@@ -37,7 +37,9 @@ def read(item: Item, module: str) -> list[Loaded]:
         found = reader(item.path, lazy=False)
     if not found:
         raise Refused("no data was found in it")
-    return [_loaded(i, signal) for i, signal in enumerate(found[:200])]
+    names = [shown(_plain(_plain(each.get("metadata")).get("General")).get("title", "")) for each in found]
+    spare = [shown(item.name)] if len(found) == 1 else [f"signal {i + 1}" for i in range(len(found))]
+    return [_loaded(i, each, names[i] or spare[i]) for i, each in enumerate(found[:200])]
 
 
 def _not_lazy(error: Exception) -> bool:
@@ -45,11 +47,10 @@ def _not_lazy(error: Exception) -> bool:
     return (isinstance(error, NotImplementedError) and "raw mib" not in text) or "lazy" in text
 
 
-def _loaded(index: int, signal: Mapping[str, Any]) -> Loaded:
+def _loaded(index: int, signal: Mapping[str, Any], title: str) -> Loaded:
     data, mapped = signal["data"], _plain(signal.get("metadata"))
     shape = tuple(int(n) for n in data.shape)
     axes = [_axis(i, axis, shape) for i, axis in enumerate(signal.get("axes") or [])]
-    title = shown(_plain(mapped.get("General")).get("title", "")) or f"signal {index + 1}"
     fields = fields_of(mapped, _plain(signal.get("original_metadata"))) if index == 0 else ()
     positions = [i for i, axis in enumerate(axes) if axis.navigate]
     coloured = data.dtype.names is not None
