@@ -94,7 +94,7 @@ class DiskStore:
 
     def owner_uids(self, project: TreePath) -> tuple[int, ...]:
         """The owners that the system wrote down; none where users made the folder, since then anybody could have."""
-        with self._open(project, PATH_ONLY) as fd:
+        with self.opened(project, PATH_ONLY) as fd:
             found = os.fstat(fd)
             if found.st_uid not in self.system_uids or not found.st_mode & 0o1000:
                 return ()
@@ -111,7 +111,7 @@ class DiskStore:
 
     def set_owners(self, project: TreePath, uids: tuple[int, ...]) -> bool:
         """Write down the owners; answers whether the file system could keep them with the folder."""
-        with self._open(project, FOLDER) as fd:
+        with self.opened(project, FOLDER) as fd:
             try:
                 os.setxattr(fd, OWNERS, ",".join(map(str, uids)).encode("ascii"))
             except OSError as error:
@@ -127,10 +127,19 @@ class DiskStore:
     # looking -------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _open(self, path: TreePath, flags: int, doing: str = "opening") -> Iterator[int]:
+    def opened(self, path: TreePath, flags: int, doing: str = "opening") -> Iterator[int]:
+        """A descriptor of a path, closed at the end."""
         try:
             with opened(self.root_fd, path, flags) as fd:
                 yield fd
+        except OSError as error:
+            raise self._said(error, path, doing) from error
+
+    @contextmanager
+    def translated(self, path: TreePath, doing: str) -> Iterator[None]:
+        """Have what the disk says in the block said in words about a path."""
+        try:
+            yield
         except OSError as error:
             raise self._said(error, path, doing) from error
 
@@ -145,14 +154,14 @@ class DiskStore:
     def stat(self, path: TreePath) -> Stat:
         if not path:
             return stat_at(self.root_fd, "", path)
-        with self._open(path.parent, PATH_ONLY, "looking at") as parent:
+        with self.opened(path.parent, PATH_ONLY, "looking at") as parent:
             try:
                 return stat_at(parent, path.name, path)
             except OSError as error:  # of the entry itself, not of the folder that it is in
                 raise self._said(error, path, "looking at") from error
 
     def children(self, path: TreePath) -> Iterator[Stat]:
-        with self._open(path, FOLDER, "listing") as fd:
+        with self.opened(path, FOLDER, "listing") as fd:
             for name in os.listdir(fd):
                 try:
                     yield stat_at(fd, name, path / name)
@@ -160,7 +169,7 @@ class DiskStore:
                     continue
 
     def listing(self, path: TreePath, *, start: int, limit: int, cursor: str, sort: str, filter: str) -> Listing:
-        with self._open(path, FOLDER, "listing") as fd:
+        with self.opened(path, FOLDER, "listing") as fd:
             snapshot, changed = self._snapshots.take(fd, path, sort, filter, cursor)
             start = min(max(start, 0), len(snapshot.names))
             stats = tuple(self._page_stat(fd, path / name) for name in snapshot.names[start : start + limit])
@@ -168,7 +177,7 @@ class DiskStore:
 
     def sort_listing(self, path: TreePath, sort: str, filter: str) -> Iterator[tuple[int, int] | str]:
         """Sort a folder of any size by size or time: yields (done, total), at last the cursor of the listing."""
-        with self._open(path, FOLDER, "listing") as fd:
+        with self.opened(path, FOLDER, "listing") as fd:
             stamp = stamp_of(fd)
             for step in sorted_by_stat(fd, sort, filter):
                 if isinstance(step, list):
@@ -185,7 +194,7 @@ class DiskStore:
             return path, "it is gone" if error.errno == errno.ENOENT else error.strerror or str(error)
 
     def access(self, path: TreePath) -> Access:
-        with self._open(path, PATH_ONLY, "looking at") as fd:
+        with self.opened(path, PATH_ONLY, "looking at") as fd:
             link = f"/proc/self/fd/{fd}"
             read, write, enter = (os.access(link, mode, effective_ids=True) for mode in (os.R_OK, os.W_OK, os.X_OK))
             mounted_read_only = bool(os.fstatvfs(fd).f_flag & os.ST_RDONLY)
@@ -198,18 +207,18 @@ class DiskStore:
             raise self._said(error, path, "counting") from error
 
     def free_bytes(self, path: TreePath) -> tuple[int, int]:
-        with self._open(path, PATH_ONLY, "looking at") as fd:
+        with self.opened(path, PATH_ONLY, "looking at") as fd:
             found = os.fstatvfs(fd)
         return found.f_bavail * found.f_frsize if found.f_blocks else -1, found.f_favail if found.f_files else -1
 
     def rule(self, path: TreePath) -> Rule:
         """Which rule of mode and ACL the kernel applies to the running person."""
-        with self._open(path, PATH_ONLY, "looking at") as fd:
+        with self.opened(path, PATH_ONLY, "looking at") as fd:
             return rights.rule_at(fd)
 
     def quota_left(self, path: TreePath) -> tuple[int, int]:
         """Bytes and files that quotas leave, -1 where there is no limit or where the file system does not say."""
-        with self._open(path, PATH_ONLY, "looking at") as fd:
+        with self.opened(path, PATH_ONLY, "looking at") as fd:
             return rights.quota_left(fd)
 
     def disk_path(self, path: TreePath) -> str:
@@ -224,8 +233,8 @@ class DiskStore:
 
         Raises: SealingInProgress.
         """
-        with self._open(folder, FOLDER) as fd:
-            box = records.records_folder(fd, folder, self._trusted_at(folder))
+        with self.opened(folder, FOLDER) as fd:
+            box = records.records_folder(fd, folder, self.trusted_at(folder))
             try:
                 file = os.open("session.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=box)
             finally:
@@ -252,7 +261,7 @@ class DiskStore:
     @contextmanager
     def names_locked(self, folder: TreePath) -> Iterator[None]:
         """Keep other programs of ours from creating names in a folder meanwhile."""
-        with self._open(folder, FOLDER) as fd:
+        with self.opened(folder, FOLDER) as fd:
             try:
                 with locks.names_locked(fd):
                     yield
@@ -265,7 +274,7 @@ class DiskStore:
         Below a project a folder has the mode of the one above it: the project's root is the gate. Where that one has a default
         ACL, the kernel has applied it and the mode is left alone.
         """
-        with self._open(path.parent, FOLDER, "making a folder in") as parent:
+        with self.opened(path.parent, FOLDER, "making a folder in") as parent:
             try:
                 os.mkdir(path.name, 0o777, dir_fd=parent)
             except FileExistsError as error:
@@ -292,7 +301,7 @@ class DiskStore:
 
     def make_file(self, path: TreePath, text: str) -> Stat:
         """Make a small text file that must not exist yet, writable like the folder that it lies in."""
-        with self._open(path.parent, FOLDER, "making a file in") as parent:
+        with self.opened(path.parent, FOLDER, "making a file in") as parent:
             mode = os.fstat(parent).st_mode & 0o666
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             fd = os.open(path.name, flags, mode, dir_fd=parent)
@@ -304,7 +313,7 @@ class DiskStore:
 
     def rename(self, old: TreePath, new: TreePath) -> None:
         """Give an entry another name in the same folder; never over something that is there."""
-        with self._open(old.parent, FOLDER, "renaming in") as parent:
+        with self.opened(old.parent, FOLDER, "renaming in") as parent:
             try:
                 os.stat(new.name, dir_fd=parent, follow_symlinks=False)
             except FileNotFoundError:
@@ -317,7 +326,7 @@ class DiskStore:
 
         The session is put aside under another name first, so that nobody writes into it meanwhile by its path.
         """
-        with self._open(path.parent, FOLDER, "removing from") as parent:
+        with self.opened(path.parent, FOLDER, "removing from") as parent:
             aside = f".{secrets.token_hex(4)}.removed"
             os.rename(path.name, aside, src_dir_fd=parent, dst_dir_fd=parent)
             try:
@@ -329,7 +338,7 @@ class DiskStore:
 
     # records -------------------------------------------------------------------------------------------------------
 
-    def _trusted_at(self, folder: TreePath) -> Any:
+    def trusted_at(self, folder: TreePath) -> Any:
         """Who may write records about a folder: the system; in a tree without a service also who owns the project's folder."""
         trusted = set(self.system_uids)
         if not self.site.managed_by:
@@ -342,13 +351,13 @@ class DiskStore:
 
     def read_record(self, folder: TreePath, name: str) -> dict[str, Any] | None:
         try:
-            return records.read_record(self.root_fd, folder, name, self._trusted_at(folder))
+            return records.read_record(self.root_fd, folder, name, self.trusted_at(folder))
         except OSError as error:
             raise self._said(error, folder, f"reading the record {name} of") from error
 
     def write_record(self, folder: TreePath, name: str, record: dict[str, Any]) -> None:
         try:
-            records.write_record(self.root_fd, folder, name, record, self._trusted_at(folder))
+            records.write_record(self.root_fd, folder, name, record, self.trusted_at(folder))
         except OSError as error:
             raise self._said(error, folder, f"writing the record {name} of") from error
 

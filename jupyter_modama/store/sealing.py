@@ -1,13 +1,328 @@
-"""The mechanics of sealing on a disk."""
+"""The mechanics of a seal on a disk; what is allowed when is decided in the core."""
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+import json
+import math
+import os
+import stat
+import threading
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from jupyter_modama.core.errors import ModamaError, NotAllowed, NotFound, RecordCorrupt
+from jupyter_modama.core.layout import RECORDS
+from jupyter_modama.core.model import Protection
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.store import adoption, flags, manifest, protect, records
+from jupyter_modama.store.beneath import FILE, FOLDER
+from jupyter_modama.store.hashing import Hashed, Wanted, hash_files
+from jupyter_modama.store.manifest import Line
+from jupyter_modama.store.survey import Found, survey
+from jupyter_modama.store.walk import walk
+
+if TYPE_CHECKING:
+    from jupyter_modama.store.disk import DiskStore
+
+HASHES = "hashes.jsonl"
+SIZES = "manifest.jsonl"
+METADATA = "metadata.jsonl"
+OLD = "old"
+LARGEST_MANIFEST = 4 << 30
 
 
 class DiskSealing:
-    def __init__(self, store: Any) -> None:
-        self.store = store
+    """Sealing below one root, with the rights of whoever runs this."""
 
-    def recorded_sha256(self, session: str, path: str) -> str:
-        return ""
+    def __init__(self, store: DiskStore) -> None:
+        self.store = store
+        self._read: dict[TreePath, tuple[tuple[int, int], dict[TreePath, Line]]] = {}
+        self._guard = threading.Lock()
+
+    @contextmanager
+    def _folder(self, path: TreePath, doing: str) -> Iterator[int]:
+        with self.store.opened(path, FOLDER, doing) as fd:
+            yield fd
+
+    # before ----------------------------------------------------------------------------------------------------------
+
+    def strongest(self, session: TreePath) -> Protection:
+        """The strongest protection that this process can set on this file system."""
+        with self._folder(session, "looking at") as fd:
+            return Protection.IMMUTABLE if flags.can_set(fd) else Protection.READ_ONLY
+
+    def survey(self, raw: TreePath, patience_s: float = math.inf) -> Found:
+        """What lies in raw, who writes into it, and what stands in the way, as far as the patience goes."""
+        with self._folder(raw, "looking through") as fd:
+            return survey(fd, patience_s)
+
+    def adopt(self, raw: TreePath, *, change: bool) -> list[str]:
+        """Take session and raw into the system's care; answers what stays weak.
+
+        Raises: NotAdoptable.
+        """
+        system = {*self.store.system_uids, os.geteuid()}
+        with self.store.translated(raw, "adopting"):
+            return adoption.adopt(self.store.root_fd, raw, system, change=change)
+
+    # protecting ------------------------------------------------------------------------------------------
+
+    def copy_hard_links(self, raw: TreePath, paths: Sequence[TreePath]) -> None:
+        """Replace files that have a name outside raw too by copies."""
+        with self._folder(raw, "copying hard links in") as fd:
+            for path in paths:
+                protect.replace_by_copy(fd, path)
+
+    def protect(self, raw: TreePath, by: Protection, spare: Collection[TreePath]) -> Iterator[int]:
+        """Protect raw, top down; yields how many files are done."""
+        with self._folder(raw, "protecting") as fd:
+            yield from protect.protect(fd, by, spare)
+
+    def unprotected(self, raw: TreePath, by: Protection) -> list[TreePath]:
+        """What below raw is not protected as it should be; the first thousand."""
+        with self._folder(raw, "looking through") as fd:
+            return [path for _, path in zip(range(1000), protect.unprotected(fd, by), strict=False)]
+
+    def unprotect(self, session: TreePath, raw: TreePath) -> Iterator[int]:
+        """Let raw be changed again, with modes as the session's folder has them."""
+        with self._folder(session, "looking at") as parent:
+            mode = os.fstat(parent).st_mode
+        with self._folder(raw, "unsealing") as fd:
+            yield from protect.unprotect(fd, mode)
+
+    # checksums -------------------------------------------------------------------------------------------
+
+    def files(self, folder: TreePath) -> list[Wanted]:
+        """The regular files below a folder, with their sizes."""
+        with self._folder(folder, "listing") as fd:
+            return [Wanted(node.path, node.status.st_size) for node in walk(fd) if node.is_file]
+
+    def hash(
+        self, session: TreePath, folder: TreePath, *, remember: bool
+    ) -> Generator[tuple[int, int, int], None, list[Hashed]]:
+        """Hash the files below a folder on all cores; yields (bytes done, bytes in all, files done).
+
+        With `remember`, what is done is kept in the session's records, and taken from there after a crash where inode,
+        size and time are the same.
+        """
+        wanted = self.files(folder)
+        total = sum(w.size_bytes for w in wanted)
+        with self._folder(folder, "reading") as fd:
+            known = self._remembered(session, fd, wanted) if remember else {}
+            left = [w for w in wanted if w.path not in known]
+            results = list(known.values())
+            counted = _Counter(sum(h.size_bytes for h in results))
+            for batch in hash_files(fd, left, counted.add):
+                if remember:
+                    self._remember(session, batch)
+                results += batch
+                yield counted.value, total, len(results)
+        return results
+
+    def _remembered(self, session: TreePath, fd: int, wanted: Sequence[Wanted]) -> dict[TreePath, Hashed]:
+        text = self._record_bytes(session, HASHES)
+        asked = {w.path for w in wanted}
+        found = {}
+        for row in text.splitlines():
+            try:
+                path, sha256, size, modified, inode = json.loads(row)
+                status = os.stat(path, dir_fd=fd, follow_symlinks=False)
+            except (ValueError, TypeError, OSError):
+                continue
+            if path in asked and (status.st_size, status.st_mtime_ns, status.st_ino) == (size, modified, inode):
+                found[TreePath(path)] = Hashed(TreePath(path), sha256, size, modified, inode)
+        return found
+
+    def _remember(self, session: TreePath, batch: Sequence[Hashed]) -> None:
+        rows = [[h.path, h.sha256, h.size_bytes, h.modified_ns, h.inode] for h in batch if not h.error]
+        text = "\n" + "".join(json.dumps(row) + "\n" for row in rows)  # a line of its own after one that a crash cut
+        with self._box(session) as box:
+            fd = os.open(
+                HASHES, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=box
+            )
+            try:
+                os.write(fd, text.encode())
+            finally:
+                os.close(fd)
+
+    # what is written -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _box(self, session: TreePath) -> Iterator[int]:
+        """A descriptor of the session's records folder."""
+        with self._folder(session, "writing records of") as parent:
+            box = records.records_folder(parent, session, self.store.trusted_at(session))
+            try:
+                yield box
+            finally:
+                os.close(box)
+
+    def _record_bytes(self, session: TreePath, name: str) -> bytes:
+        """The bytes of one of our files in the session's records, nothing where it cannot be believed."""
+        trusted = self.store.trusted_at(session)
+        try:
+            with self.store.opened(session / RECORDS / name, FILE, "reading") as fd:
+                status = os.fstat(fd)
+                if not trusted(status.st_uid) or status.st_mode & 0o022:
+                    return b""
+                with open(fd, "rb", closefd=False) as file:
+                    return file.read(LARGEST_MANIFEST)
+        except (NotFound, NotAllowed):
+            return b""
+
+    def write_manifest(self, session: TreePath, prefix: str, hashed: Sequence[Hashed]) -> str:
+        """Write manifest and sizes of files below the folder `prefix` of a session; answers the manifest's SHA-256.
+
+        Disk: `manifest-sha256.txt` beside raw; a file of that name that is not this is moved aside.
+        """
+        lines = [Line(TreePath(f"{prefix}/{h.path}"), h.sha256, h.size_bytes) for h in hashed]
+        text = manifest.written(lines)
+        with self._folder(session, "writing the manifest of") as fd:
+            _put_aside(fd, manifest.NAME, text)
+            records.replace(fd, manifest.NAME, text, 0o444)
+        with self._box(session) as box:
+            _thaw(box, SIZES)
+            records.replace(box, SIZES, manifest.sizes_written(lines), 0o444)
+        return hashlib.sha256(text).hexdigest()
+
+    def write_metadata(self, session: TreePath, rows: Sequence[dict[str, Any]]) -> None:
+        """Keep what instruments wrote into the files, one JSON object a file."""
+        text = b"".join(json.dumps(row, default=str).encode() + b"\n" for row in rows)
+        with self._box(session) as box:
+            _thaw(box, METADATA)
+            records.replace(box, METADATA, text, 0o444)
+
+    def freeze_records(self, session: TreePath, by: Protection) -> None:
+        """Make manifest, sizes and the seal's record unchangeable, by the means of the seal."""
+        with self._folder(session, "protecting the manifest of") as fd:
+            _freeze(fd, manifest.NAME, by)
+        with self._box(session) as box:
+            for name in ("seal.json", SIZES, METADATA):
+                _freeze(box, name, by)
+            with suppress(FileNotFoundError):
+                os.unlink(HASHES, dir_fd=box)
+
+    def retire_records(self, session: TreePath) -> None:
+        """Put manifest and seal away under `.modama/old/<time>/`, so that nothing of it is lost."""
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+        with self._box(session) as box, self._folder(session, "putting away the seal of") as parent:
+            with suppress(FileExistsError):
+                os.mkdir(OLD, 0o755, dir_fd=box)
+            old = os.open(OLD, FOLDER, dir_fd=box)
+            try:
+                os.mkdir(stamp, 0o755, dir_fd=old)
+                away = os.open(stamp, FOLDER, dir_fd=old)
+                try:
+                    for folder, name in ((parent, manifest.NAME), (box, SIZES), (box, METADATA), (box, "seal.json")):
+                        _thaw(folder, name)
+                        with suppress(FileNotFoundError):
+                            os.rename(name, name, src_dir_fd=folder, dst_dir_fd=away)
+                    os.fsync(away)
+                finally:
+                    os.close(away)
+            finally:
+                os.close(old)
+
+    def forget_record(self, session: TreePath, name: str) -> None:
+        """Remove one of our records."""
+        with self._box(session) as box, suppress(FileNotFoundError):
+            os.unlink(f"{name}.json", dir_fd=box)
+
+    # what is read ----------------------------------------------------------------------------------------
+
+    def read_manifest(self, session: TreePath) -> tuple[dict[TreePath, Line], str]:
+        """The manifest's lines by path (from the session's folder), with sizes, and the SHA-256 of its text.
+
+        Raises: RecordCorrupt, NotFound.
+        """
+        with self.store.opened(session / manifest.NAME, FILE, "reading") as fd, open(fd, "rb", closefd=False) as file:
+            text = file.read(LARGEST_MANIFEST)
+        sizes = manifest.sizes_read(self._record_bytes(session, SIZES))
+        try:
+            lines = {line.path: line for line in manifest.read(text)}
+        except ValueError as error:
+            raise RecordCorrupt(path=(session / manifest.NAME).shown, why=str(error)) from error
+        known = {p: Line(p, line.sha256, sizes.get(p, -1)) for p, line in lines.items()}
+        return known, hashlib.sha256(text).hexdigest()
+
+    def recorded_sha256(self, session: TreePath, path: TreePath) -> str:
+        """The SHA-256 that the manifest has for a file, nothing where it has none; the last manifests read are kept."""
+        try:
+            found = self.store.stat(session / manifest.NAME)
+            key = (found.inode, hash(found.modified))
+            with self._guard:
+                kept = self._read.get(session)
+            if kept is None or kept[0] != key:
+                kept = (key, self.read_manifest(session)[0])
+                with self._guard:
+                    self._read = {**dict(list(self._read.items())[-3:]), session: kept}
+        except ModamaError:
+            return ""
+        line = kept[1].get(TreePath(path[len(session) + 1 :]))
+        return line.sha256 if line else ""
+
+
+class _Counter:
+    """Bytes that threads have read."""
+
+    def __init__(self, begin: int) -> None:
+        self.value = begin
+        self._guard = threading.Lock()
+
+    def add(self, count: int) -> None:
+        with self._guard:
+            self.value += count
+
+
+def _put_aside(folder: int, name: str, text: bytes) -> None:
+    """Make way for a file of ours that will hold `text`: what lies there under its name is kept beside it."""
+    try:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if stat.S_ISREG(status.st_mode):
+        _thaw(folder, name)
+        if _content(folder, name, len(text)) == text:
+            return
+    aside = f"{name}.moved-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+    os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _content(folder: int, name: str, size: int) -> bytes:
+    """The bytes of a file, as many as there should be and one more."""
+    try:
+        fd = os.open(name, FILE, dir_fd=folder)
+    except OSError:
+        return b""
+    with open(fd, "rb") as file:
+        return file.read(size + 1)
+
+
+def _freeze(folder: int, name: str, by: Protection) -> None:
+    try:
+        fd = os.open(name, FILE, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    try:
+        if by is Protection.IMMUTABLE and flags.is_immutable(fd):
+            return
+        os.fchmod(fd, 0o444)
+        if by is Protection.IMMUTABLE:
+            flags.set_immutable(fd, True)
+    finally:
+        os.close(fd)
+
+
+def _thaw(folder: int, name: str) -> None:
+    try:
+        fd = os.open(name, FILE, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    try:
+        if flags.is_immutable(fd):
+            flags.set_immutable(fd, False)
+    finally:
+        os.close(fd)

@@ -1,0 +1,63 @@
+"""The immutable flag of an inode.
+
+Source: ioctl_iflags(2), Linux.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+
+_GET, _SET, _IMMUTABLE = 0x80086601, 0x40086602, 0x10
+_NOT_HERE = {errno.EPERM, errno.EACCES, errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EROFS}
+
+
+def is_immutable(fd: int) -> bool:
+    """Whether an open file or folder has the flag; False where the file system knows none.
+
+    Raises: OSError.
+    """
+    try:
+        return bool(_flags(fd) & _IMMUTABLE)
+    except OSError as error:
+        if error.errno in _NOT_HERE:
+            return False
+        raise
+
+
+def set_immutable(fd: int, on: bool) -> bool:
+    """Set or clear the flag of an open file or folder; answers whether that changed anything.
+
+    Raises: OSError.
+    """
+    flags = _flags(fd)
+    wanted = flags | _IMMUTABLE if on else flags & ~_IMMUTABLE
+    if wanted == flags:
+        return False
+    fcntl.ioctl(fd, _SET, struct.pack("=i", wanted))  # the kernel takes an int, whatever the manual page says
+    return True
+
+
+def can_set(folder_fd: int) -> bool:
+    """Whether this process may set the flag on this very file system: tried on a file without a name."""
+    try:
+        fd = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=folder_fd)
+    except OSError:
+        return False
+    try:
+        set_immutable(fd, True)
+        set_immutable(fd, False)
+    except OSError as error:
+        if error.errno in _NOT_HERE:
+            return False
+        raise
+    finally:
+        os.close(fd)
+    return True
+
+
+def _flags(fd: int) -> int:
+    found: int = struct.unpack("=i", fcntl.ioctl(fd, _GET, b"\0" * 4))[0]
+    return found
