@@ -7,10 +7,10 @@ modes, ACLs, the folders above, the room on the disk. Nothing is tried out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jupyter_modama.core.errors import NotAllowed, NotFound
-from jupyter_modama.core.layout import Place, place
+from jupyter_modama.core.layout import RECORDS, Place, place
 from jupyter_modama.core.model import Actor, EntryKind, Explanation, Reason, SessionState
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat, Store
@@ -28,7 +28,7 @@ class ExplainEntry:
 def explain_entry(store: Store, actor: Actor, wanted: ExplainEntry) -> Explanation:
     """Say in one sentence why one can or cannot write at a path."""
     path = TreePath.parse(wanted.path, wanted.path_b64)
-    where = place(store.site, path)
+    where = _place(store, path)
     barrier = _barrier(store, path)
     if barrier is not None:
         return _explanation(path, False, (barrier,), "")
@@ -40,6 +40,13 @@ def explain_entry(store: Store, actor: Actor, wanted: ExplainEntry) -> Explanati
     writable = not refused and store.access(path).write
     elsewhere = "" if writable else _elsewhere(store, where, path)
     return _explanation(path, writable, (*refused, *limits), elsewhere, stat)
+
+
+def _place(store: Store, path: TreePath) -> Place:
+    """Where a path lies; our records lie in what they are about."""
+    parts = path.parts
+    about = TreePath("/".join(parts[: parts.index(RECORDS)])) if RECORDS in parts else path
+    return replace(place(store.site, about), path=path)
 
 
 def _explanation(

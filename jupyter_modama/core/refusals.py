@@ -23,7 +23,8 @@ def refusals(store: Store, actor: Actor, stat: Stat, where: Place) -> Iterator[R
     """What makes writing impossible, the most telling first."""
     access = store.access(stat.path)
     seal = sealed_state(store, where)
-    yield from _sealed(store, stat, where, seal)
+    sealed = tuple(_sealed(store, stat, where, seal))
+    yield from sealed
     if access.read_only_mount:
         yield Reason(
             "read-only-mount",
@@ -35,7 +36,8 @@ def refusals(store: Store, actor: Actor, stat: Stat, where: Place) -> Iterator[R
     if stat.immutable and not _frozen(stat, where, seal):
         step = "an administrator can take it away (`chattr -i`)"
         yield Reason("immutable", "it carries the immutable flag, which no session put there", step)
-    if not access.write and not access.read_only_mount and not stat.immutable:
+    # What a seal took away is not to be given back by hand.
+    if not (sealed or access.write or access.read_only_mount or stat.immutable):
         yield from _no_right(store, actor, stat, where)
     if access.write:
         yield from _full(store, stat)

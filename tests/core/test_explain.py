@@ -20,6 +20,7 @@ from somebody import as_person
 from jupyter_modama.core.explain import ExplainEntry, explain_entry
 from jupyter_modama.core.model import Actor, Explanation, Person, Site, Via
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.sealing import SealSession, seal_session
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.store.doctor import set_immutable
 
@@ -235,10 +236,29 @@ def test_sealed_session_says_who_and_when_and_where_else(store: DiskStore, tree:
         assert "administrator can unseal" in found.reasons[0].next_step
         assert codes(explained(store, RAW, ANNA))[0] == "sealed"
         assert explained(store, f"{PROJECT}/s/analysis", ANNA).writable
-        proof = next(path for path in (tree / PROJECT / "s").iterdir() if "manifest" in path.name)
-        assert codes(explained(store, f"{PROJECT}/s/{proof.name}"))[0] == "sealed"
+        for proof in ("manifest-sha256.txt", ".modama/seal.json"):
+            assert codes(explained(store, f"{PROJECT}/s/{proof}")) == ["sealed"], proof
     finally:
         do("session.unseal", project=PROJECT, session="s", reason="end of the test")
+
+
+@needs_root
+@pytest.mark.root
+def test_weaker_seal_is_no_invitation_to_undo_it_by_hand(store: DiskStore, tree: Path) -> None:
+    """Where a seal only took write permission away, its owner is told of the seal and not of chmod."""
+    for folder in (PROJECT, f"{PROJECT}/s", RAW, f"{PROJECT}/s/analysis"):
+        os.chown(tree / folder, ANNA, ANNA)
+    make(tree / RAW / "a", ANNA, 0o664)
+
+    def seal_and_ask() -> Explanation:
+        actor = Actor(Person(ANNA, "anna"), Via.CLI)
+        for _ in seal_session(store, actor, SealSession(PROJECT, "s")):
+            pass
+        return explain_entry(store, actor, ExplainEntry(path=f"{RAW}/a"))
+
+    found = as_person(ANNA, seal_and_ask)
+    assert codes(found) == ["sealed"]
+    assert "(by taking write permission away)" in found.sentence
 
 
 # Other file systems --------------------------------------------------------------------------------------------------
