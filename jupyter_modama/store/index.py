@@ -47,12 +47,13 @@ class Index:
         Raises: OSError where the folder cannot be opened at all.
         """
         fd = open_beneath(self.root_fd, path, FOLDER)
-        inode = os.fstat(fd).st_ino
+        inode, modified = os.fstat(fd).st_ino, os.fstat(fd).st_mtime
         os.close(fd)
         known, took = self._recall(path, inode)
         if known and known.counted_at:
             age = (datetime.now(UTC) - known.counted_at).total_seconds()
-            if 0 <= age < FRESH_S + FRESH_FACTOR * took:
+            older = known.counted_at.timestamp() > modified
+            if 0 <= age < (FRESH_S if older else 0.0) + FRESH_FACTOR * took:
                 return known
         with self._guard:
             counting = self._counting.get(path)
