@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from jupyter_modama.readers.formats import companion_names, format_of
 from jupyter_modama.readers.model import Preview, PreviewWish, preview_facts, preview_from
 
 RENDERER = 1  # raise it when pictures look different
@@ -26,7 +27,9 @@ def default_folder() -> Path:
 
 
 class PreviewCache:
-    """Previews by (device, inode, time, size, wish). Several processes may share the folder.
+    """Previews by (device, inode, time, size, wish), of the file and of those beside it that hold its data.
+
+    Several processes may share the folder.
 
     Disk: one file per preview, written aside and renamed; the folder has mode 0700. Nothing here raises for the disk: a
     cache that does not work costs time only.
@@ -49,15 +52,15 @@ class PreviewCache:
     def put(self, path: Path, wish: PreviewWish, preview: Preview) -> None:
         """Keep a preview; not that of a file that changed a moment ago, which it may not show as it is now."""
         with suppress(OSError, ValueError):
-            facts = os.stat(path)
-            if time.time() - max(facts.st_mtime, facts.st_ctime) < self.settle_seconds:
+            latest = max(max(facts.st_mtime, facts.st_ctime) for facts in _facts(path))
+            if time.time() - latest < self.settle_seconds:
                 return
             place = self._place(path, wish)
             self._write(place, _packed(preview))
 
     def _place(self, path: Path, wish: PreviewWish) -> Path:
-        facts = os.stat(path)
-        key = [facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size, asdict(wish), RENDERER]
+        found = [[f.st_dev, f.st_ino, f.st_mtime_ns, f.st_size] for f in _facts(path)]
+        key = [found, asdict(wish), RENDERER]
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
         return self.folder / name[:2] / name
 
@@ -97,6 +100,15 @@ class PreviewCache:
             with suppress(OSError):
                 place.unlink()
                 total -= size
+
+
+def _facts(path: Path) -> list[os.stat_result]:
+    """Of the file itself (never of what a link points at), and of its companions where they exist."""
+    found = [os.lstat(path)]
+    for name in companion_names(format_of(path.name), path.name, b""):
+        with suppress(OSError):
+            found.append(os.lstat(path.with_name(name)))
+    return found
 
 
 def _packed(preview: Preview) -> bytes:

@@ -10,18 +10,22 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound, TimedOut, Unreachable, Unsupported, printable
 from jupyter_modama.readers import wire
 from jupyter_modama.readers.formats import format_of
 from jupyter_modama.readers.model import CONTRASTS, Metadata, Preview, PreviewWish, metadata_from, preview_from
 
+Made = TypeVar("Made")
+NONSENSE = "its reader answered something that makes no sense"
 START_SECONDS = 60.0
 IDLE_SECONDS = 900.0
+QUEUE_TIMES = 12  # times the limit of one answer, that one waits for a free worker
 LARGEST_PICTURE = 2048
 # Everything else of our environment, tokens above all, is nothing to a reader of files.
 KEPT = ("TZ", "LD_LIBRARY_PATH")
@@ -99,6 +103,9 @@ class Pool:
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
         self._closed = False
+        # The first one imports its readers while the user still looks for a file.
+        with suppress(OSError):
+            self._idle.append(Worker(memory_bytes, pixels))
 
     def metadata(self, path: Path) -> Metadata:
         """What the file says of itself; one that cannot be read is a normal answer with `why`.
@@ -111,7 +118,7 @@ class Pool:
         except (Unsupported, TimedOut) as error:
             why = str(error.facts.get("why") or error)
             return Metadata(printable(str(path)), format_of(path.name, path.is_dir()).name, False, why)
-        return replace(metadata_from(found), path=printable(str(path)))
+        return replace(_made(metadata_from, path.name, found), path=printable(str(path)))
 
     def preview(self, path: Path, wish: PreviewWish | None = None) -> Preview:
         """The picture that is wished for.
@@ -122,7 +129,7 @@ class Pool:
         found, png = self._ask({"do": "preview", "path": str(path), "wish": asdict(wish)}, path)
         if not png.startswith(b"\x89PNG\r\n\x1a\n"):
             raise Unsupported(path=printable(path.name), why="its reader answered something that is no picture")
-        return preview_from(found, png)
+        return _made(preview_from, path.name, found, png)
 
     def close(self) -> None:
         """End all workers; those at work break off."""
@@ -144,7 +151,10 @@ class Pool:
 
     def _ask(self, question: dict[str, Any], path: Path) -> tuple[dict[str, Any], bytes]:
         name = printable(path.name)
-        with self._turns:
+        patience = QUEUE_TIMES * self.seconds
+        if not self._turns.acquire(timeout=patience):
+            raise TimedOut(what="waiting for a free reader of microscope files", limit_s=f"{patience:g}", path=name)
+        try:
             worker = self._take()
             try:
                 answer, blob = worker.ask(question, self.seconds)
@@ -157,6 +167,8 @@ class Pool:
                 raise self._gone(worker, name) from error
             finally:
                 self._give_back(worker)
+        finally:
+            self._turns.release()
         if "ok" in answer:
             return _checked(answer["ok"], name), blob
         raise _refusal(answer, name)
@@ -171,9 +183,17 @@ class Pool:
                     break
                 worker.end()
             else:
-                worker = Worker(self.memory_bytes, self.pixels)
+                worker = self._started()
             self._busy.add(worker)
             return worker
+
+    def _started(self) -> Worker:
+        try:
+            return Worker(self.memory_bytes, self.pixels)
+        except OSError as error:
+            raise Unreachable(
+                what="the reader of microscope files", why=f"it did not start ({error.strerror})"
+            ) from error
 
     def _give_back(self, worker: Worker) -> None:
         with self._guard:
@@ -217,8 +237,16 @@ def judged(wish: PreviewWish) -> PreviewWish:
 
 def _checked(found: Any, name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
-        raise Unsupported(path=name, why="its reader answered something that makes no sense")
+        raise Unsupported(path=name, why=NONSENSE)
     return found
+
+
+def _made(build: Callable[..., Made], name: str, *answer: Any) -> Made:
+    """What an answer stands for; a worker that a file has taken over could answer anything."""
+    try:
+        return build(*answer)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unsupported(path=printable(name), why=NONSENSE) from error
 
 
 def _refusal(answer: dict[str, Any], name: str) -> Exception:

@@ -37,9 +37,10 @@ def main(arguments: list[str]) -> int:
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     _warm_up()
+    gc.freeze()  # so that looking for lost objects after each file takes no time
     guard.limit(memory)
     guard.Fence(room).put_up()
-    threading.Thread(target=_end_with_parent, args=(asks,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(asks, room), daemon=True).start()
     wire.send(answers, {"ready": os.getpid()})
     for _ in range(MOST_JOBS):
         if not select.select([asks], [], [], idle)[0]:
@@ -54,6 +55,8 @@ def main(arguments: list[str]) -> int:
         wire.send(answers, {**answer, "last": _worn(memory)}, blob)
         if _worn(memory):
             break
+        gc.collect()  # readers leave files open in cycles of objects
+    _leave(room)
     return 0
 
 
@@ -79,11 +82,20 @@ def _warm_up() -> None:
         dask.config.set(scheduler="synchronous")
 
 
-def _end_with_parent(asks: int) -> None:
+def _leave(room: str) -> None:
+    """Remove the room, where the pool cannot do that any more."""
+    with guard.lowered(), suppress(OSError):
+        for left in os.listdir(room):
+            os.unlink(f"{room}/{left}")
+        os.rmdir(room)
+
+
+def _end_with_parent(asks: int, room: str) -> None:
     """End at once when the pool's process is gone, even in the middle of a file."""
     waiting = select.poll()
     waiting.register(asks, 0)  # a hang-up is always reported
     waiting.poll()
+    _leave(room)
     os._exit(0)
 
 
