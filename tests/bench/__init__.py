@@ -1,0 +1,1 @@
+"""The budgets of the design, each measured beside its peer in the same run: `make bench`."""
