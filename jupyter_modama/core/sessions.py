@@ -100,7 +100,7 @@ def list_sessions(store: Store, actor: Actor, wanted: ListSessions) -> SessionPa
         raise Invalid(what=f"sessions cannot be sorted by {wanted.sort!r}; possible are {', '.join(SORTS)}")
     found = [p for p in session_names(store, where.project, where.area) if fold(wanted.search) in fold(p.shown)]
     by_name = wanted.sort.lstrip("-") == "name"
-    found.sort(key=lambda p: (fold(p.name) if by_name else store.stat(p).modified), reverse=wanted.sort.startswith("-"))
+    found.sort(key=lambda p: fold(p.name) if by_name else store.stat(p).modified, reverse=wanted.sort.startswith("-"))
     start = int(wanted.cursor) if wanted.cursor.isdigit() else 0
     end = start + max(1, min(wanted.limit, 1000))
     role = role_at(store, actor, where.project)
@@ -122,6 +122,8 @@ def show_session(store: Store, actor: Actor, wanted: ShowSession) -> Session:
         summary = store.summary(_place(store, path).raw, PATIENCE_S)
     except NotAllowed:
         return session
+    if session.seal:
+        return replace(session, summary=summary)  # how much it is stands in the seal
     return replace(session, summary=summary, files=summary.files, size_bytes=summary.bytes)
 
 
@@ -236,7 +238,10 @@ def _completed(name: str, area: Area, now: datetime, siblings: list[str]) -> str
 
 def notes_text(name: str, wanted: CreateSession, actor: Actor, now: datetime) -> str:
     """The page of notes that a new session begins with."""
-    rows = [("Date", f"{now:%Y-%m-%d %H:%M}"), ("Operator", wanted.operator or actor.person.display or actor.person.login)]
+    rows = [
+        ("Date", f"{now:%Y-%m-%d %H:%M}"),
+        ("Operator", wanted.operator or actor.person.display or actor.person.login),
+    ]
     rows += [(n.capitalize(), getattr(wanted, n)) for n in ("instrument", "technique", "sample") if getattr(wanted, n)]
     facts = "\n".join(f"- {label}: {text}" for label, text in rows)
     return f"# {wanted.title or name}\n\n{facts}\n\n{wanted.description}".rstrip() + "\n"
