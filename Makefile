@@ -16,6 +16,8 @@ export MODAMA_LIBERTEM_VENV ?= $(CURDIR)/.venv-libertem
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # For `make test PYTEST_ARGS="tests/core -x"`.
 PYTEST_ARGS ?=
+# For `make bench ROWS=listing,seal`.
+ROWS ?=
 
 SIDEBAR_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f -not -path '*/__tests__/*' 2>/dev/null) \
 	labextension/package.json labextension/tsconfig.json labextension/page.config.mjs
@@ -113,8 +115,8 @@ format: ## Format and mend what can be mended by itself
 	ruff format && ruff check --fix
 	cd labextension && jlpm lint
 
-bench: setup ## Print the budgets of the design beside their peers, measured in the same run
-	python -m tests.bench
+bench: setup ## Print the budgets beside their peers, measured in the same run; ROWS=listing,seal selects
+	python -m tests.bench $(ROWS)
 
 build: setup ## Build the wheel and the sdist with the prebuilt sidebar into dist/
 	rm -rf dist
