@@ -63,7 +63,7 @@ def _as_ours(error: Exception) -> ModamaError:
     if isinstance(error, ModamaError):
         return error
     if isinstance(error, OSError):
-        return from_os(error, "this")
+        return from_os(error, f"using {error.filename}" if error.filename else "this command")
     return StorageError(what="this command", why=f"an unexpected {type(error).__name__}; `--debug` shows where")
 
 

@@ -284,6 +284,20 @@ def test_missing_root_is_said(modama: Modama, monkeypatch: pytest.MonkeyPatch) -
     assert "/nowhere/at/all" in answer.err
 
 
+@needs_root
+@pytest.mark.root
+def test_state_that_cannot_be_written_is_a_sentence(anna: tuple[Path, Modama]) -> None:
+    """A home without room for jobs and the audit stops a change with the place that is meant."""
+    root, run = anna
+    os.chown(root / "adhoc", ANNA, ANNA)
+    os.chown(root.parent / "home", 0, 0)
+    (root.parent / "home").chmod(0o755)
+    answer = run("project", "create", "p")
+    assert answer.code != 0
+    assert "Traceback" not in answer.err
+    assert answer.err.startswith("modama: ")
+
+
 BROKEN = """\
 import sys
 from jupyter_modama import cli

@@ -16,11 +16,11 @@ from pathlib import Path
 from jupyter_modama.core.model import Finding, Severity, Site
 from jupyter_modama.core.ports import Check
 from jupyter_modama.store import beneath, people
+from jupyter_modama.store.flags import set_immutable
 from jupyter_modama.store.machine import check_clock, check_settings, check_state
 from jupyter_modama.store.probes import probe, unprobed
 
 OK, NOTE, WARNING, FAILURE = Severity.OK, Severity.NOTE, Severity.WARNING, Severity.FAILURE
-_GET_FLAGS, _SET_FLAGS, _IMMUTABLE = 0x80086601, 0x40086602, 0x10
 _CAP_LINUX_IMMUTABLE, _CAP_LEASE = 9, 28
 LITTLE_SPACE, LITTLE_SHARE = 10 << 30, 0.02
 # An ACL that says what the mode rwx------ says: owner, group, others.
@@ -151,14 +151,6 @@ def check_immutable(root_fd: int, site: Site, name: str) -> Iterator[Finding]:
                 )
             return
     yield Finding(name, OK, "a seal makes files immutable")
-
-
-def set_immutable(fd: int, wanted: bool) -> None:
-    """Set or clear the flag of an open file. Raises: OSError."""
-    raw = fcntl.ioctl(fd, _GET_FLAGS, struct.pack("=l", 0))
-    flags = struct.unpack_from("=i", raw)[0]
-    flags = flags | _IMMUTABLE if wanted else flags & ~_IMMUTABLE
-    fcntl.ioctl(fd, _SET_FLAGS, struct.pack("=i", flags))
 
 
 def capable(capability: int) -> bool:

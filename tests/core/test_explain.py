@@ -22,7 +22,7 @@ from jupyter_modama.core.model import Actor, Explanation, Person, Site, Via
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.sealing import SealSession, seal_session
 from jupyter_modama.store.disk import DiskStore
-from jupyter_modama.store.doctor import set_immutable
+from jupyter_modama.store.flags import set_immutable
 
 ANNA, BERTA = 12001, 12002
 PROJECT, RAW = "adhoc/p", "adhoc/p/s/raw"

@@ -116,6 +116,21 @@ def test_file_has_every_address_of_the_slide(tree: Path, links: Ask) -> None:
     assert one(found, "Python") == f'import jupyter_modama as modama\nmodama.load("{RAW}/a #&%\'b.dm4")'
 
 
+def test_hub_can_have_the_tree_below_its_own_root(links: Ask) -> None:
+    """Where the servers of a hub see the whole disk, the address begins with the tree's place there."""
+    found = links(RAW, {"hub": {"url": "https://hub.example.org", "tree": "storage/er-c-data"}})
+    assert one(found, "JupyterHub").endswith("/lab/tree/storage/er-c-data/adhoc/p%20%C3%A4/s%201/raw")
+
+
+def test_root_of_the_tree_has_addresses_too(links: Ask, tree: Path) -> None:
+    """No address ends in a doubled or a stray slash."""
+    found = links("")
+    assert one(found, "Windows network path") == "\\\\smb.example.org\\er-c-data"
+    assert one(found, "Path on the workstations") == "/storage/er-c-data"
+    assert one(found, "Path on this computer") == str(tree)
+    assert "//" not in one(found, "Nextcloud").removeprefix("https://")
+
+
 def test_windows_drive_maps_the_folder_of_a_file(tree: Path, links: Ask) -> None:
     """A drive is a folder; the letter is the one that was asked for."""
     (tree / RAW / "50% x.dm4").touch()
