@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyter_modama.readers.model import Field
@@ -33,15 +33,15 @@ KNOWN = (
     Known("Instrument", "beam energy", (r"[ts]em\.beam_energy",), "kV"),
     Known(
         "Instrument", "beam energy",
-        (r"microscope info\.voltage", r"optics\.acceleratorvoltage", r"accelerating voltage", r"high[_ ]tension",
-         r"beamvoltage", r"acceleratingvoltage", r"(?:beam_|beam )?energy"), "kV", volts=True,
+        (r"microscope info\.voltage", r"accelerationvoltage", r"accelerating voltage", r"high[_ ]tension",
+         r"beamvoltage", r"accelerat(?:ing|ion)voltage", r"(?:beam_|beam )?energy"), "kV", volts=True,
     ),
     Known(
         "Instrument", "magnification",
         (r"[ts]em\.magnification", r"indicated magnification", r"optics\.nominalmagnification", r"magnification"),
     ),
     Known(
-        "Instrument", "camera length", (r"tem\.camera_length", r"stem camera length", r"optics\.cameralength"), "mm"
+        "Instrument", "camera length", (r"tem\.camera_length", r"stem camera length"), "mm"
     ),
     Known(
         "Instrument", "microscope",
@@ -58,10 +58,10 @@ KNOWN = (
     ),
     Known(
         "Instrument", "stage tilt α",
-        (r"stage\.tilt_alpha", r"stage position\.stage alpha", r"stage\.alphatilt"), "°",
+        (r"stage\.tilt_alpha", r"stage position\.stage alpha"), "°",
     ),
     Known(
-        "Instrument", "stage tilt β", (r"stage\.tilt_beta", r"stage position\.stage beta", r"stage\.betatilt"), "°"
+        "Instrument", "stage tilt β", (r"stage\.tilt_beta", r"stage position\.stage beta"), "°"
     ),
     Known(
         "Acquisition", "exposure",
@@ -123,11 +123,19 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
 
 
-def fields_of(mapped: Mapping[str, Any], original: Mapping[str, Any]) -> tuple[Field, ...]:
-    """The fields of one file: HyperSpy's mapped metadata counts before what the instrument called it."""
-    leaves = [(key, value) for key, value in flat(mapped) if not key.startswith("_HyperSpy")]
+def fields_of(
+    mapped: Mapping[str, Any], original: Mapping[str, Any], mapping: Mapping[str, Any] | None = None
+) -> tuple[Field, ...]:
+    """The fields of one file: HyperSpy's mapped metadata counts before what the instrument called it.
+
+    `mapping` says for keys of `original` what HyperSpy calls them, with a function that makes the units HyperSpy's.
+    """
+    converted = dict(_converted(original, mapping or {}))
+    leaves = [(key, value) for key, (_, value) in converted.items()]
+    leaves += [(key, value) for key, value in flat(mapped) if not key.startswith("_HyperSpy")]
     leaves += list(_bounded(flat(original), 20_000))
-    known = _known(leaves)
+    known = [_as_in_file(field, converted) for field in _known(leaves)]
+    leaves = [leaf for leaf in leaves if leaf[0] not in converted]
     used = {field.source for field in known}
     rest: list[Field] = []
     for key, value in leaves:
@@ -135,6 +143,26 @@ def fields_of(mapped: Mapping[str, Any], original: Mapping[str, Any]) -> tuple[F
         if text and key not in used and len(known) + len(rest) < MOST_FIELDS:
             rest.append(Field(_group(key), _name(key), text, source=shown(key)))
     return tuple(sorted(known + rest, key=lambda field: GROUPS.index(field.group)))
+
+
+def _converted(original: Mapping[str, Any], mapping: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, Any]]]:
+    """Of each mapped key that the file has: HyperSpy's key, then the file's own and the converted value."""
+    for key, target in mapping.items():
+        value: Any = original
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is None or not isinstance(target, (tuple, list)) or not isinstance(target[0], str):
+            continue
+        try:
+            value = target[1](value) if target[1] else value
+        except Exception:  # noqa: S112 - a function of a reader's; a value that it does not take is shown as it stands
+            continue
+        if value is not None:
+            yield target[0], (key, value)
+
+
+def _as_in_file(field: Field, converted: Mapping[str, tuple[str, Any]]) -> Field:
+    return replace(field, source=shown(converted[field.source][0])) if field.source in converted else field
 
 
 def _bounded(leaves: Iterator[tuple[str, Any]], most: int) -> Iterator[tuple[str, Any]]:
@@ -150,7 +178,7 @@ def _known(leaves: list[tuple[str, Any]]) -> list[Field]:
     for row in KNOWN:
         for pattern in row.keys:
             ends = re.compile(rf"(?:^|\.){pattern}$")
-            match = next((leaf for leaf in lowered if ends.search(leaf[1])), None)
+            match = next((leaf for leaf in lowered if ends.search(leaf[1]) and _means(row, leaf[2])), None)
             if match and row.name not in found:
                 found[row.name] = _field(row, match[0], match[2])
     return list(found.values())
@@ -158,6 +186,11 @@ def _known(leaves: list[tuple[str, Any]]) -> list[Field]:
 
 def _worth(value: Any) -> bool:
     return not isinstance(value, (Mapping, list, tuple)) and shown(value) not in {"", "nan"}
+
+
+def _means(row: Known, value: Any) -> bool:
+    """Whether a number is one at all; instruments write 0 for what they do not know."""
+    return row.name not in {"beam energy", "magnification", "camera length"} or shown(value) not in {"0", "0.0"}
 
 
 def _field(row: Known, key: str, value: Any) -> Field:
@@ -168,6 +201,8 @@ def _field(row: Known, key: str, value: Any) -> Field:
         except (TypeError, ValueError):
             return Field(row.group, row.name, shown(value), "", shown(key))
         value = number / 1000 if row.volts and abs(number) >= 1000 else number
+        # The reader of block files gives m where others give mm, and no microscope has less than 5 mm.
+        value = number * 1000 if row.name == "camera length" and 0 < number < 5 else value
     return Field(row.group, row.name, shown(value), unit, shown(key))
 
 
@@ -188,7 +223,7 @@ def calibration(axes: Any) -> tuple[Field, ...]:
     """Pixel size and scan step of a signal's axes."""
     found = []
     for axis in axes:
-        if axis.unit and axis.scale not in {0.0, 1.0}:
+        if axis.unit and axis.scale > 0:
             name = (
                 f"{'step' if axis.navigate else 'pixel size' if axis.name in {'x', 'y', 'width', 'height'} else 'step'}"
             )

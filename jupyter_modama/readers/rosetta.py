@@ -51,12 +51,18 @@ def _loaded(index: int, signal: Mapping[str, Any], title: str) -> Loaded:
     data, mapped = signal["data"], _plain(signal.get("metadata"))
     shape = tuple(int(n) for n in data.shape)
     axes = [_axis(i, axis, shape) for i, axis in enumerate(signal.get("axes") or [])]
-    fields = fields_of(mapped, _plain(signal.get("original_metadata"))) if index == 0 else ()
+    fields = (
+        fields_of(mapped, _plain(signal.get("original_metadata")), _plain(signal.get("mapping"))) if index == 0 else ()
+    )
     positions = [i for i, axis in enumerate(axes) if axis.navigate]
     coloured = data.dtype.names is not None
     signal_axes = len(shape) - len(positions) if len(axes) == len(shape) else min(2, len(shape))
     if coloured:
         signal_axes = 2
+    if signal_axes == 0 and shape:
+        # Only positions and no signal axis, such as a map of one number each: shown as a picture, or a curve.
+        signal_axes, positions = min(2, len(shape)), list(range(max(0, len(shape) - 2)))
+        axes = [replace(axis, navigate=i in positions) for i, axis in enumerate(axes)]
     if signal_axes > 2 and not coloured:
         # The file does not say which axes are the scan; by custom the picture's come last.
         signal_axes, positions = 2, list(range(len(shape) - 2))
