@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 OWN: dict[str, Callable[[Item], list[Loaded]]] = {
     "dm": dm.read, "mrc": layouts.mrc, "mib": layouts.mib, "npy": layouts.npy, "hdf5": hdf5.read,
 }  # fmt: skip
+# For pictures it would write a whole stack into a temporary file.
+METADATA_ONLY = ("rsciio.tiff",)
+DAMAGED = "it is damaged or incomplete, or still being written"
 
 
 def loaded(item: Item, pixels: int, for_metadata: bool = False) -> list[Loaded]:
@@ -54,12 +57,12 @@ def _try_check(item: Item) -> None:
     try:
         hdf5.check(item)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise Refused("it is damaged or incomplete, or still being written") from error
+        raise Refused(DAMAGED) from error
 
 
 def _ordered(readers: tuple[str, ...], for_metadata: bool) -> list[str]:
     if not for_metadata:
-        return list(readers)
+        return [name for name in readers if name not in METADATA_ONLY]
     # RosettaSciIO first; but the plain HDF5 reader, which takes anything, stays last, and of Merlin frames it would
     # read all the headers.
     return sorted(readers, key=lambda name: (name == "hdf5", name != "mib", not name.startswith("rsciio.")))
@@ -75,7 +78,7 @@ def _read(item: Item, name: str, pixels: int) -> list[Loaded]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, (EOFError, IndexError)) or "truncated" in str(error).lower():
-        return "it is damaged or incomplete, or still being written"
+        return DAMAGED
     text = " ".join(str(error).split())[:200]
     # Texts that hold a path of ours say nothing to a person.
     return (

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import os
@@ -128,13 +129,20 @@ def _answer(ask: dict[str, Any], room: str, pixels: int, memory: int) -> tuple[d
 def _work(ask: dict[str, Any], room: str, pixels: int) -> tuple[dict[str, Any], bytes]:
     from jupyter_modama.readers import reading
     from jupyter_modama.readers.model import PreviewWish, preview_facts
-    from jupyter_modama.readers.opening import opened
+    from jupyter_modama.readers.opening import Refused, opened
 
     with opened(ask["path"], room) as item:
-        if ask["do"] == "metadata":
-            return {"ok": asdict(reading.metadata(item, ask["path"], pixels))}, b""
-        found = reading.preview(item, PreviewWish(**ask["wish"]), pixels)
-        return {"ok": preview_facts(found)}, found.png
+        try:
+            if ask["do"] == "metadata":
+                return {"ok": asdict(reading.metadata(item, ask["path"], pixels))}, b""
+            found = reading.preview(item, PreviewWish(**ask["wish"]), pixels)
+            return {"ok": preview_facts(found)}, found.png
+        except guard.Forbidden:
+            raise
+        except OSError as error:
+            # The file itself was opened: what fails now is inside of it, or the disk.
+            why = f"the disk says: {error.strerror}" if error.errno in {errno.EIO, errno.ESTALE} else reading.DAMAGED
+            raise Refused(why) from error
 
 
 if __name__ == "__main__":
