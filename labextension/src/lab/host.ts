@@ -75,12 +75,23 @@ function showInside(app: JupyterFrontEnd, url: string, title: string): void {
     app.shell.activateById(id);
 }
 
+/** Lab makes the box of a message a while after it was told, and loses what it is told in between. */
+const SETTLED_MS = 1000;
+
 function notify(note: Note): ShownNote {
     const id = Notification.emit(note.text, KINDS[note.kind], options(note));
+    const settled = Date.now() + SETTLED_MS;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const later = (work: () => void) => {
+        clearTimeout(timer);
+        timer = setTimeout(work, Math.max(0, settled - Date.now()));
+    };
     return {
         update: next =>
-            Notification.update({ id, message: next.text, type: KINDS[next.kind], ...options(next) }),
-        dismiss: () => Notification.dismiss(id)
+            later(() =>
+                Notification.update({ id, message: next.text, type: KINDS[next.kind], ...options(next) })
+            ),
+        dismiss: () => later(() => Notification.dismiss(id))
     };
 }
 

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import type { Located } from '../api/client';
 import type { Entry } from '../api/types';
 import { amount } from '../services/format';
@@ -21,7 +21,7 @@ export function FolderView({ folder, select }: { folder: Located; select?: strin
 
 /** The list with its tools, and below it the selected file. */
 export function FolderList({ folder, select }: { folder: Located; select?: string }): JSX.Element {
-    const { api, host, places, jobs, selected: shared, ask } = useModama();
+    const { api, host, places, jobs, revision, selected: shared, ask } = useModama();
     const trans = useTrans();
     const [filter, setFilter] = useState('');
     const [sort, setSort] = useState('name');
@@ -42,6 +42,15 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
             listing.dispose();
         };
     }, [listing]);
+    // What one did oneself is no surprise: it is shown at once.
+    const turn = useValue(revision);
+    const seen = useRef(turn);
+    useEffect(() => {
+        if (seen.current !== turn) {
+            seen.current = turn;
+            void listing.refresh();
+        }
+    }, [listing, turn]);
     useEffect(() => setSelected(undefined), [folder.path]);
     useEffect(() => {
         shared.set(selected);

@@ -78,6 +78,7 @@ function Consequences({ survey }: { survey: SealSurvey }): JSX.Element {
             : trans.__(
                   'read-only: write permission is taken away. The files’ owner could give it back; a change would show when verifying'
               );
+    const parts = [amount(survey.files), bytes(survey.bytes), amount(survey.folders)];
     return (
         <>
             <p>
@@ -89,12 +90,9 @@ function Consequences({ survey }: { survey: SealSurvey }): JSX.Element {
                 rows={[
                     [
                         trans.__('What is sealed'),
-                        trans.__(
-                            '%1 files, %2, in %3 folders',
-                            amount(survey.files),
-                            bytes(survey.bytes),
-                            amount(survey.folders)
-                        )
+                        survey.folders > 0
+                            ? trans.__('%1 files, %2, in %3 folders', ...parts)
+                            : trans.__('%1 files, %2', ...parts)
                     ],
                     [trans.__('Protection'), protection],
                     [trans.__('Who can undo it'), survey.can_undo],

@@ -5,10 +5,13 @@ import { start } from '../services/actions';
 import { amount, bytes, countdown, moment, span } from '../services/format';
 import { useAnswer, useModama, useTrans, useValue } from './context';
 import { FolderList } from './FolderView';
+import type { Translation } from './host';
 import { JobLine } from './JobLine';
 import { Box, Button, Facts, Loading, ProblemBox } from './parts';
 import { nameOf } from './ProjectView';
 import { StateBadge, stateWords } from './state';
+
+const LOOK_AGAIN_MS = 15_000;
 
 /** One session: its state, what can be done with it, what lies in it. */
 export function SessionView(props: { project: string; session: string; path_b64?: string }): JSX.Element {
@@ -22,6 +25,11 @@ export function SessionView(props: { project: string; session: string; path_b64?
         `${project}/${session}`,
         [useValue(revision)]
     );
+    useEffect(() => {
+        // While an instrument writes, the numbers go on.
+        const timer = setInterval(() => document.visibilityState === 'visible' && again(), LOOK_AGAIN_MS);
+        return () => clearInterval(timer);
+    }, [again]);
     if (!answer) {
         return problem ? <ProblemBox problem={problem} again={again} /> : <Loading />;
     }
@@ -165,12 +173,7 @@ function SessionFacts({ session }: { session: Session }): JSX.Element {
                 ],
                 [trans.__('Sealed'), seal && trans.__('%1 by %2', moment(seal.at), nameOf(seal.by))],
                 [trans.__('Note'), seal?.note],
-                [
-                    trans.__('Raw data'),
-                    summary &&
-                        trans.__('%1 in %2 files', bytes(summary.bytes), amount(summary.files)) +
-                            (summary.complete ? '' : trans.__(' (still counting)'))
-                ],
+                [trans.__('Raw data'), counted(session, trans)],
                 [trans.__('Formats'), formats?.join(', ')],
                 [trans.__('First file'), arrival(summary?.first_file, summary?.first_arrival)],
                 [trans.__('Last file'), arrival(summary?.last_file, summary?.last_arrival)],
@@ -183,6 +186,19 @@ function SessionFacts({ session }: { session: Session }): JSX.Element {
             ]}
         />
     );
+}
+
+/** How much lies in raw: of a sealed session what the seal says, else what was counted last. */
+function counted({ state, seal, summary }: Session, trans: Translation): string {
+    if (state === 'sealed' && seal) {
+        return trans.__('%1 in %2 files', bytes(seal.bytes), amount(seal.files));
+    }
+    if (!summary) {
+        return '';
+    }
+    return summary.complete
+        ? trans.__('%1 in %2 files', bytes(summary.bytes), amount(summary.files))
+        : trans.__('%1 in %2 files so far, still counting', bytes(summary.bytes), amount(summary.files));
 }
 
 const arrival = (name: string | undefined, when: string | null | undefined): string =>
