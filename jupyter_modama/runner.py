@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -97,7 +98,10 @@ class Runner:
                 except BaseException as error:
                     self._failed(job, error, on_progress)
                     raise
-                ended = replace(self._last, state=JobState.DONE, result=plain(result), ended=datetime.now(UTC))
+                last = self._last
+                ended = replace(
+                    last, state=JobState.DONE, done=last.total, result=plain(result), ended=datetime.now(UTC)
+                )
                 self._tell(ended, on_progress, write=True)
         except BaseException as error:
             if answer is not None:
@@ -155,10 +159,8 @@ class Runner:
     def _tell(self, job: Job, on_progress: Listener | None, *, write: bool) -> Job:
         job = replace(job, changed=datetime.now(UTC))
         if write:
-            try:
+            with suppress(OSError):  # a full disk under the state folder must not stop the work itself
                 self.store.jobs.write(job)
-            except OSError:
-                pass  # a full disk under the state folder must not stop the work itself
         for listener in (*self._listeners, *([on_progress] if on_progress else [])):
             listener(job)
         return job
@@ -183,14 +185,9 @@ class Runner:
         return begun
 
     def _supersede(self, old: Job, message: str) -> None:
-        try:
-            self.store.jobs.write(
-                replace(
-                    old, state=JobState.CANCELLED, message=message, ended=datetime.now(UTC), changed=datetime.now(UTC)
-                )
-            )
-        except OSError:
-            pass
+        now = datetime.now(UTC)
+        with suppress(OSError):
+            self.store.jobs.write(replace(old, state=JobState.CANCELLED, message=message, ended=now, changed=now))
 
     def close(self) -> None:
         """Stop: running jobs end at their next step as interrupted, and go on when a runner starts again."""

@@ -24,7 +24,7 @@ from jupyter_modama.store.index import Index
 from jupyter_modama.store.jobs import JobFolder
 from jupyter_modama.store.listing import Snapshot, Snapshots, sorted_by_stat, stamp_of
 from jupyter_modama.store.sealing import DiskSealing
-from jupyter_modama.store.status import stat_at
+from jupyter_modama.store.status import may, stat_at
 
 OWNERS = "user.modama.owners"
 
@@ -195,8 +195,7 @@ class DiskStore:
 
     def access(self, path: TreePath) -> Access:
         with self.opened(path, PATH_ONLY, "looking at") as fd:
-            link = f"/proc/self/fd/{fd}"
-            read, write, enter = (os.access(link, mode, effective_ids=True) for mode in (os.R_OK, os.W_OK, os.X_OK))
+            read, write, enter = (may(fd, mode) for mode in (os.R_OK, os.W_OK, os.X_OK))
             mounted_read_only = bool(os.fstatvfs(fd).f_flag & os.ST_RDONLY)
         return Access(read, write, enter, mounted_read_only)
 

@@ -17,6 +17,7 @@ CHUNK = 1 << 20
 BATCH_BYTES = 8 << 20
 BATCH_FILES = 128
 CORES = os.cpu_count() or 1
+TOLD_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Hashed:
 def hash_files(
     top_fd: int, files: Sequence[Wanted], told: Callable[[int], None] | None = None
 ) -> Iterator[list[Hashed]]:
-    """Hash files below an open folder; yields batches as they are done, in no order.
+    """Hash files below an open folder; yields batches as they are done, in no order, and
+    empty ones meanwhile.
 
     `told` hears from the threads how many more bytes were read. Stopping the iteration stops the threads.
     """
@@ -63,8 +65,14 @@ def hash_files(
         try:
             for batch in batches:
                 pool.submit(work, batch)
-            for _ in batches:
-                found = done.get()
+            left = len(batches)
+            while left:
+                try:
+                    found = done.get(timeout=TOLD_EVERY_S)
+                except queue.Empty:
+                    yield []  # so that whoever iterates can tell how far it is, and stop
+                    continue
+                left -= 1
                 if isinstance(found, BaseException):
                     raise found
                 yield found

@@ -116,7 +116,7 @@ class DiskSealing:
             results = list(known.values())
             counted = _Counter(sum(h.size_bytes for h in results))
             for batch in hash_files(fd, left, counted.add):
-                if remember:
+                if remember and batch:
                     self._remember(session, batch)
                 results += batch
                 yield counted.value, total, len(results)

@@ -6,6 +6,7 @@ Source: statx(2), Linux >= 4.11, glibc >= 2.28.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import stat as bits
 import struct
@@ -19,6 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _NO_FOLLOW, _EMPTY_PATH, _NO_AUTOMOUNT = 0x100, 0x1000, 0x800
 _BASIC_AND_BIRTH = 0xFFF
 _IMMUTABLE = 0x10
+_FACCESSAT2, _EFFECTIVE = 439, 0x200
 _FIELDS = struct.Struct("=IIQIIIHxxQQQQqIiqIiqIiqIiIIII")
 
 
@@ -59,6 +61,18 @@ def stat_at(dir_fd: int, name: str, path: TreePath) -> Stat:
         immutable=bool(attributes & _IMMUTABLE),
         target=os.readlink(name, dir_fd=dir_fd) if kind is EntryKind.LINK and name else "",
     )
+
+
+def may(fd: int, mode: int) -> bool:
+    """Whether the kernel lets this process read, write or enter (R_OK, W_OK, X_OK) the inode of an O_PATH descriptor.
+
+    Source: faccessat2(2), Linux >= 5.8; before that by way of /proc, which is wrong after a change of uid without exec.
+    """
+    if _libc.syscall(_FACCESSAT2, fd, b"", mode, _EFFECTIVE | _EMPTY_PATH) == 0:
+        return True
+    if ctypes.get_errno() in {errno.ENOSYS, errno.EINVAL}:
+        return os.access(f"/proc/self/fd/{fd}", mode, effective_ids=True)
+    return False
 
 
 def kind_of(mode: int) -> EntryKind:
