@@ -82,7 +82,9 @@ def _names(group: Any) -> list[bytes]:
 
 
 def _place(thing: Any) -> Any:
-    return h5py.h5o.get_info(thing).addr if not isinstance(thing, h5py.h5f.FileID) else 0
+    """What makes a thing the same: its address, in its file (links may lead into the files beside it)."""
+    facts = h5py.h5g.get_objinfo(thing, b".")
+    return facts.fileno, facts.objno
 
 
 def _sources(dataset: Any) -> set[str]:
@@ -156,7 +158,7 @@ def read(item: Item) -> list[Loaded]:
     while pending:
         group = pending.pop()
         for name in group:
-            thing = group.get(name) if group.get(name, getclass=True) is not None else None
+            thing = _opened(group, name)
             if thing is None or _place(thing.id) in seen:
                 continue
             seen.add(_place(thing.id))
@@ -169,6 +171,14 @@ def read(item: Item) -> list[Loaded]:
         raise Refused("it holds no numbers in a shape that could be shown")
     found.sort(key=lambda each: (each.ndim < 2, -each.size * each.dtype.itemsize, each.name))
     return [_loaded(i, each) for i, each in enumerate(found[:MOST_SIGNALS])]
+
+
+def _opened(group: Any, name: str) -> Any:
+    """What a name stands for; None where it leads nowhere."""
+    try:
+        return group.get(name)
+    except (KeyError, OSError, RuntimeError):
+        return None
 
 
 def _numeric(dataset: Any) -> bool:
