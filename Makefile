@@ -105,10 +105,13 @@ drift: ## Check that generated files are what their sources say
 	@! grep -nE 'https?:|::__archiveUrl' labextension/yarn.lock || { echo "yarn.lock names a host"; exit 1; }
 	python -m jupyter_modama.server.openapi | diff -u labextension/src/api/openapi.json - \
 		|| { echo "openapi.json is not what the operations say: make types"; exit 1; }
+	python -m jupyter_modama.server.reference | diff -u docs/operations.md - \
+		|| { echo "docs/operations.md is not what the operations say: make types"; exit 1; }
 	cd labextension && jlpm types:check
 
 types: ## Generate openapi.json and the TypeScript types from the operations
 	python -m jupyter_modama.server.openapi > labextension/src/api/openapi.json
+	python -m jupyter_modama.server.reference > docs/operations.md
 	cd labextension && jlpm types
 
 format: ## Format and mend what can be mended by itself
