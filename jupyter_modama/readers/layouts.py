@@ -14,7 +14,7 @@ from PIL import Image
 from jupyter_modama.readers.dm import NotDirect
 from jupyter_modama.readers.frames import ArrayFrames, Loaded, RawFrames, described
 from jupyter_modama.readers.model import Axis, Field
-from jupyter_modama.readers.opening import Item, Refused
+from jupyter_modama.readers.opening import Incomplete, Item, Refused
 
 MRC_MODES = {0: "i1", 1: "i2", 2: "f4", 4: "c8", 6: "u2", 12: "f2"}
 MIB_TYPES = {"U08": ">u1", "U16": ">u2", "U32": ">u4", "U01": ">u1"}
@@ -63,7 +63,7 @@ def mrc(item: Item) -> list[Loaded]:
     shape = (nz, ny, nx) if nz > 1 else (ny, nx)
     dtype = np.dtype(order + MRC_MODES[mode])
     if 1024 + extended + nx * ny * nz * dtype.itemsize > item.size:
-        raise Refused(EARLY)
+        raise (Incomplete if item.head[208:211] == b"MAP" else Refused)(EARLY)
     cells, sizes = struct.unpack(order + "3i", item.head[28:40]), struct.unpack(order + "3f", item.head[40:52])
     scales = {
         len(shape) - 1 - i: Axis(("x", "y")[i], (nx, ny)[i], sizes[i] / cells[i] / 10, unit="nm")

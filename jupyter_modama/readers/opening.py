@@ -21,6 +21,10 @@ class Refused(Exception):
     """The file cannot be shown; the text continues the sentence "<file> cannot be shown: ..."."""
 
 
+class Incomplete(Refused):
+    """The file is surely of the format that was tried, so no other reader needs to be asked."""
+
+
 @dataclass(slots=True)
 class Item:
     """An open file (or folder that is one data set), and where readers find it by name."""

@@ -14,7 +14,7 @@ from jupyter_modama.readers import dm, facts, hdf5, layouts, picture, rosetta, t
 from jupyter_modama.readers.frames import Array, Loaded
 from jupyter_modama.readers.guard import Forbidden
 from jupyter_modama.readers.model import OTHER, SPECTRUM, SPECTRUM_MAP, Field, Metadata, Preview, PreviewWish
-from jupyter_modama.readers.opening import Item, Refused
+from jupyter_modama.readers.opening import Incomplete, Item, Refused
 
 log = logging.getLogger(__name__)
 OWN: dict[str, Callable[[Item], list[Loaded]]] = {
@@ -43,10 +43,10 @@ def loaded(item: Item, pixels: int, for_metadata: bool = False) -> list[Loaded]:
             return _read(item, name, pixels)
         except dm.NotDirect:
             continue
+        except (Incomplete, MemoryError, Forbidden):
+            raise
         except Refused as error:
             reasons.append(str(error))
-        except (MemoryError, Forbidden):
-            raise
         except Exception as error:  # a reader may raise anything at all on a damaged file
             log.info("%s: %r", name, error)
             reasons.append(_reason(error))
