@@ -18,12 +18,12 @@ HEAD = """# Operations
 
 Made from the table in `jupyter_modama/core/operations.py` by `make types`; do not edit.
 
-Over HTTP an operation is `POST <base>modama/api/<name>` with its fields as JSON; one that only reads also takes a `GET` with
-the fields in the address. A long one answers `202` with `{"job": ...}`, and its result is in the job. In the shell it is
-`modama <noun> <verb>`, required fields in order, the others as `--options`.
+Over HTTP an operation is `POST <base>modama/api/<name>` with its fields as JSON; one that only reads also takes a `GET`
+with the fields in the address. A long one answers `202` with `{"job": ...}`, and its result is in the job. In the shell
+it is `modama <noun> <verb>`, required fields in order, the others as `--options`.
 
-A path is below the root of the tree. Where a name is no UTF-8, `path_b64` (URL-safe base64 of the bytes) counts instead of the
-escaped text.
+A path is below the root of the tree. Where a name is no UTF-8, `path_b64` (URL-safe base64 of the bytes) counts instead
+of the escaped text.
 """
 
 
@@ -67,7 +67,7 @@ def _plain(value: Any) -> Any:
 def _errors() -> Iterator[str]:
     yield "## Errors"
     yield ""
-    yield "`application/problem+json` with `type: urn:modama:<code>`; `detail` is a sentence, further fields are its facts."
+    yield "`application/problem+json`, `type: urn:modama:<code>`; `detail` is a sentence, further fields are its facts."
     yield ""
     yield "| code | HTTP | exit | when |"
     yield "|---|---|---|---|"
