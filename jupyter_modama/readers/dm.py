@@ -37,6 +37,7 @@ class Tags:
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.seen = file, 0
+        self.size = os.fstat(file.fileno()).st_size
         version = self._take(">i")
         if version not in {3, 4}:
             raise Refused("it is no DigitalMicrograph file of version 3 or 4")
@@ -66,10 +67,10 @@ class Tags:
             name = self.file.read(self._take(">H")).decode("latin-1") or str(number)
             if self.new:
                 self._take(">q")
-            found[name] = self.group(depth + 1) if kind == 20 else self._value()
+            found[name] = self.group(depth + 1) if kind == 20 else self._value(name)
         return found
 
-    def _value(self) -> Any:
+    def _value(self, name: str) -> Any:
         if self.file.read(4) != b"%%%%":
             raise Refused("its tags are damaged")
         length = self._take(self.long)
@@ -81,7 +82,7 @@ class Tags:
         if info[0] == 15:
             return tuple(self._numbers(kind, 1)[0] for kind in info[4::2])
         if info[0] in {18, 20} and info[-1] >= 0:
-            return self._array(info)
+            return self._array(info, is_text=name != "Data")
         raise Refused("it holds a kind of tag that nobody knows")
 
     def _numbers(self, kind: int, count: int) -> tuple[Any, ...]:
@@ -93,7 +94,7 @@ class Tags:
             raise Refused("it ends too early; it may be incomplete, or still being written")
         return struct.unpack(layout, found)
 
-    def _array(self, info: list[int]) -> Any:
+    def _array(self, info: list[int], is_text: bool) -> Any:
         kind, count = (4, info[1]) if info[0] == 18 else (info[1], info[-1])
         if kind == 15:
             kinds = info[5:-1:2]
@@ -101,8 +102,10 @@ class Tags:
         else:
             size = struct.calcsize("=" + SIMPLE.get(kind, "b"))
         offset = self.file.tell()
-        if kind == 4 and count <= LONGEST_TEXT:
+        if is_text and kind == 4 and count <= LONGEST_TEXT:
             return self.file.read(2 * count).decode("utf-16-le" if self.order == "<" else "utf-16-be", "replace")
+        if offset + size * count > self.size:
+            raise Refused("it ends too early; it may be incomplete, or still being written")
         self.file.seek(offset + size * count)
         return Block(offset, kind, count)
 
