@@ -2,51 +2,72 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat as bits
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, open_beneath
+from jupyter_modama.store.beneath import FILE, FOLDER, open_beneath
+
+LONGEST_PATH = 4000  # bytes below the top: what is deeper cannot be opened by its path, which the checksums need
 
 
-@dataclass(frozen=True, slots=True)
 class Node:
-    """One entry that a walk came to: its name below an open folder, and its path below the top of the walk."""
+    """One entry that a walk came to: its name below an open folder, and its path below the top of the walk.
 
-    folder: int
-    name: str
-    path: TreePath
-    status: os.stat_result
+    Only valid until the walk is asked for the next one.
+    """
+
+    __slots__ = ("_entry", "above", "folder")
+
+    def __init__(self, folder: int, above: TreePath, entry: os.DirEntry[str]) -> None:
+        self.folder, self.above, self._entry = folder, above, entry
+
+    @property
+    def name(self) -> str:
+        return self._entry.name
+
+    @property
+    def path(self) -> TreePath:
+        return self.above / self._entry.name
 
     @property
     def is_file(self) -> bool:
-        return bits.S_ISREG(self.status.st_mode)
+        return self._entry.is_file(follow_symlinks=False)
 
     @property
     def is_folder(self) -> bool:
-        return bits.S_ISDIR(self.status.st_mode)
+        return self._entry.is_dir(follow_symlinks=False)
 
     @property
     def is_link(self) -> bool:
-        return bits.S_ISLNK(self.status.st_mode)
+        return self._entry.is_symlink()
 
-    @contextmanager
-    def opened(self) -> Iterator[int]:
-        """A descriptor for reading of the very inode that was looked at.
+    @property
+    def status(self) -> os.stat_result:
+        """What the inode says of itself.
 
-        Raises: OSError, FileNotFoundError where something else has its name now.
+        Raises: FileNotFoundError where the entry is gone.
         """
-        fd = os.open(self.name, FOLDER if self.is_folder else FILE, dir_fd=self.folder)
+        return self._entry.stat(follow_symlinks=False)
+
+    def open(self) -> tuple[int, os.stat_result]:
+        """A descriptor for reading of the regular file that has the name now, and its status.
+
+        Raises: OSError, FileNotFoundError where no regular file has the name any more.
+        """
         try:
-            now = os.fstat(fd)
-            if (now.st_dev, now.st_ino) != (self.status.st_dev, self.status.st_ino):
-                raise FileNotFoundError(2, "it was replaced meanwhile", self.path)
-            yield fd
-        finally:
+            fd = os.open(self._entry.name, FILE, dir_fd=self.folder)
+        except OSError as error:
+            if error.errno in {errno.ELOOP, errno.ENXIO}:
+                raise FileNotFoundError(errno.ENOENT, "it was replaced meanwhile", self.path) from error
+            raise
+        status = os.fstat(fd)
+        if not bits.S_ISREG(status.st_mode):
             os.close(fd)
+            raise FileNotFoundError(errno.ENOENT, "it was replaced meanwhile", self.path)
+        return fd, status
 
 
 Enter = Callable[[int, TreePath, os.stat_result], bool]
@@ -57,42 +78,59 @@ def walk(top_fd: int, enter: Enter | None = None, failed: Failed | None = None) 
     """All entries below an open folder, top down.
 
     `enter(fd, path, status)` is called with each folder's own descriptor, the top's too, before it is listed, and may
-    refuse it; `failed` hears of folders that cannot be opened or listed.
+    refuse it; `failed` hears of folders that cannot be opened or listed. What vanishes meanwhile is passed over.
     Raises: OSError where `failed` is not given.
     """
-    yield from _below(os.dup(top_fd), TreePath(""), enter, failed)
+    levels: list[tuple[int, TreePath, list[str]]] = []
+    try:
+        levels.append((os.dup(top_fd), TreePath(""), []))
+        yield from _entries(levels[-1], enter, failed)
+        while levels:
+            fd, path, inner = levels[-1]
+            if not inner:
+                os.close(levels.pop()[0])
+                continue
+            name = inner.pop()
+            below = _opened_folder(fd, name, path / name, failed)
+            if below is not None:
+                levels.append((below, path / name, []))
+                yield from _entries(levels[-1], enter, failed)
+    finally:
+        for fd, _, _ in levels:
+            os.close(fd)
 
 
-def _below(fd: int, path: TreePath, enter: Enter | None, failed: Failed | None) -> Iterator[Node]:
-    """Walk below an open folder, which is closed."""
+def _opened_folder(fd: int, name: str, path: TreePath, failed: Failed | None) -> int | None:
+    try:
+        if len(os.fsencode(path)) > LONGEST_PATH:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
+        return os.open(name, FOLDER, dir_fd=fd)
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # removed, or replaced by something that is no folder
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None
+        if failed is None:
+            raise
+        failed(path, error)
+        return None
+
+
+def _entries(level: tuple[int, TreePath, list[str]], enter: Enter | None, failed: Failed | None) -> Iterator[Node]:
+    """The entries of one open folder; the names of its folders are noted in the level."""
+    fd, path, inner = level
     try:
         if enter is not None and not enter(fd, path, os.fstat(fd)):
             return
-        inner: list[TreePath] = []
-        for name in os.listdir(fd):
-            try:
-                status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            node = Node(fd, name, path / name, status)
-            if node.is_folder:
-                inner.append(node.path)
-            yield node
-        for below in inner:
-            try:
-                next_fd = os.open(below.name, FOLDER, dir_fd=fd)
-            except OSError as error:
-                if failed is None:
-                    raise
-                failed(below, error)
-                continue
-            yield from _below(next_fd, below, enter, failed)
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    inner.append(entry.name)
+                yield Node(fd, path, entry)
     except OSError as error:
         if failed is None:
             raise
         failed(path, error)
-    finally:
-        os.close(fd)
 
 
 def opened_file(top_fd: int, path: TreePath) -> int:
@@ -101,8 +139,3 @@ def opened_file(top_fd: int, path: TreePath) -> int:
     Raises: OSError.
     """
     return open_beneath(top_fd, path, FILE)
-
-
-def opened_path(top_fd: int, path: TreePath) -> int:
-    """A descriptor that only names an inode."""
-    return open_beneath(top_fd, path, PATH_ONLY)
