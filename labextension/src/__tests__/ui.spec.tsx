@@ -442,10 +442,10 @@ test('what is typed into a form is read with care', () => {
 
 test('the way to a place leads through projects and sessions', () => {
     const place: Place = { view: 'folder', path: 'adhoc/p/s/raw' };
-    expect(stepsTo(place, 'Projects')).toEqual([
+    expect(stepsTo(place, 'Projects', { project: 'adhoc/p', session: 's' })).toEqual([
         ['Projects', { view: 'projects' }],
         ['p', { view: 'project', project: 'adhoc/p' }],
-        ['s', { view: 'folder', path: 'adhoc/p/s' }],
+        ['s', { view: 'session', project: 'adhoc/p', session: 's' }],
         ['raw', place]
     ]);
 });

@@ -3,7 +3,7 @@ import type { Entry, Session } from '../api/types';
 import type { Host } from '../ui/host';
 import { Jobs } from './jobs';
 import { News } from './news';
-import { Places } from './place';
+import { Places, type Around } from './place';
 import { ServerPart } from './serverpart';
 import { Value } from './value';
 
@@ -26,6 +26,8 @@ export class Modama {
     readonly ask = new Value<Ask | undefined>(undefined);
     /** The entry that commands and menus act on. */
     readonly selected = new Value<Entry | undefined>(undefined);
+    /** What the shown folder lies in, as the server said it last. */
+    readonly around = new Value<Around>({ project: '', session: '' });
     /** Goes up when projects or sessions may have changed, so that lists are asked for again. */
     readonly revision = new Value(0);
 

@@ -48,6 +48,21 @@ export function above(place: Place): Place {
     return { view: 'projects' };
 }
 
+/** The project and session that a folder lies in, as far as it does. */
+export interface Around {
+    project: string;
+    session: string;
+}
+
+/** The page of a folder: projects and sessions have their own. */
+export function pageOf(path: string, around: Around): Place {
+    const { project, session } = around;
+    if (project && session && path === `${project}/${session}`) {
+        return { view: 'session', project, session };
+    }
+    return project && path === project ? { view: 'project', project } : { view: 'folder', path };
+}
+
 function isPlace(value: unknown): value is Place {
     if (value === null || typeof value !== 'object' || !('view' in value)) {
         return false;

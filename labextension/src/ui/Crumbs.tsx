@@ -1,13 +1,13 @@
-import type { Place } from '../services/place';
+import { pageOf, type Around, type Place } from '../services/place';
 import { useModama, useTrans, useValue } from './context';
 import { IconButton } from './parts';
 
 /** The way from the list of projects to here; each step leads back. */
 export function Crumbs(): JSX.Element | null {
-    const { places } = useModama();
+    const { places, around } = useModama();
     const trans = useTrans();
     const place = useValue(places.current);
-    const steps = stepsTo(place, trans.__('Projects'));
+    const steps = stepsTo(place, trans.__('Projects'), useValue(around));
     if (steps.length < 2) {
         return null;
     }
@@ -36,7 +36,7 @@ export function Crumbs(): JSX.Element | null {
 }
 
 /** Names and places from the list of projects down to `place`. The area (the first folder of a path) is no step of its own. */
-export function stepsTo(place: Place, top: string): [string, Place][] {
+export function stepsTo(place: Place, top: string, around: Around): [string, Place][] {
     const steps: [string, Place][] = [[top, { view: 'projects' }]];
     if (place.view === 'projects') {
         return steps;
@@ -45,10 +45,10 @@ export function stepsTo(place: Place, top: string): [string, Place][] {
     const names = path.split('/');
     for (let depth = names.length > 1 ? 2 : 1; depth <= names.length; depth++) {
         const here = names.slice(0, depth).join('/');
-        steps.push([
-            names[depth - 1],
-            depth === 2 ? { view: 'project', project: here } : { view: 'folder', path: here }
-        ]);
+        const page = pageOf(here, around);
+        // Until the server has said where projects are, they are taken to be in the area.
+        const guessed = depth === 2 && page.view === 'folder' && !around.project.startsWith(`${here}/`);
+        steps.push([names[depth - 1], guessed ? { view: 'project', project: here } : page]);
     }
     if (place.view === 'session') {
         steps.push([place.session, place]);

@@ -3,7 +3,7 @@ import type { Located } from '../api/client';
 import type { Entry } from '../api/types';
 import { amount } from '../services/format';
 import { Listing } from '../services/listing';
-import { above, type Place } from '../services/place';
+import { above, pageOf, type Around, type Place } from '../services/place';
 import { useModama, useSettled, useTrans, useValue } from './context';
 import { EntryList } from './EntryList';
 import { FileView } from './FileView';
@@ -21,7 +21,7 @@ export function FolderView({ folder, select }: { folder: Located; select?: strin
 
 /** The list with its tools, and below it the selected file. */
 export function FolderList({ folder, select }: { folder: Located; select?: string }): JSX.Element {
-    const { api, host, places, jobs, revision, selected: shared, ask } = useModama();
+    const { api, around, host, places, jobs, revision, selected: shared, ask } = useModama();
     const trans = useTrans();
     const [filter, setFilter] = useState('');
     const [sort, setSort] = useState('name');
@@ -42,6 +42,11 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
             listing.dispose();
         };
     }, [listing]);
+    useEffect(() => {
+        if (head) {
+            around.set({ project: head.project ?? '', session: head.session ?? '' });
+        }
+    }, [head]);
     // What one did oneself is no surprise: it is shown at once.
     const turn = useValue(revision);
     const seen = useRef(turn);
@@ -118,9 +123,7 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
                 selected={selected?.name ?? select}
                 onSelect={setSelected}
                 onOpen={open}
-                onUp={() =>
-                    places.go(parentOf(places.current.get(), folder.path, head?.project, head?.session))
-                }
+                onUp={() => places.go(parentOf(places.current.get(), folder.path, around.get()))}
             />
             <p className="mo-count" role="status">
                 {head && trans._n('1 entry', '%2 entries', head.total, amount(head.total))}
@@ -145,16 +148,11 @@ export function placeOf(entry: Entry): Place {
     return { view: 'folder', path, path_b64 };
 }
 
-function parentOf(place: Place, path: string, project = '', session = ''): Place {
-    if (place.view !== 'folder') {
-        return above(place);
+function parentOf(place: Place, path: string, around: Around): Place {
+    const up = above(place);
+    if (place.view !== 'folder' || !path.includes('/')) {
+        return up;
     }
-    const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
-    if (project && session && parent === `${project}/${session}`) {
-        return { view: 'session', project, session };
-    }
-    if (project && parent === project) {
-        return { view: 'project', project };
-    }
-    return above(place);
+    const page = pageOf(path.slice(0, path.lastIndexOf('/')), around);
+    return page.view === 'folder' ? up : page;
 }
