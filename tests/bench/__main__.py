@@ -15,7 +15,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import listing, seals, starting
+from tests.bench import event_loop, listing, previews, seals, starting
 from tests.bench.measure import Line, Skipped
 
 ROOT = Path(__file__).parents[2]
@@ -24,8 +24,10 @@ ROWS: dict[str, Callable[[], Iterator[Line]]] = {
     "pages": listing.further_pages,
     "seal": seals.flags_only,
     "manifest": seals.manifest,
+    "preview": previews.frame,
     "import": starting.importing,
     "bundle": starting.bundle,
+    "loop": event_loop.status,
 }
 HEADS = ("what", "ours", "peer", "measured", "budget", "")
 
