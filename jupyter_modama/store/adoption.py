@@ -2,65 +2,100 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
+import struct
 from collections.abc import Collection
 
 from jupyter_modama.core.errors import NotAdoptable
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.store import people
+from jupyter_modama.store import flags, people
 from jupyter_modama.store.beneath import FOLDER, opened
+from jupyter_modama.store.rights import ACL, acl_at
 
 STICKY = 0o1000
+_USER_OBJ, _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
+_NOBODY = 0xFFFFFFFF
 
 
 def adopt(root_fd: int, raw: TreePath, system: Collection[int], *, change: bool) -> list[str]:
     """Find out what could be moved away from above a seal; with `change`, take session and raw into the system's care.
 
     `system` are the uids that count as the system: root, the site's account, and in a tree of one's own oneself.
-    Answers what is weak; as root nothing may be weak.
+    Answers what is weak; as root nothing may be weak, and nothing is changed unless the whole way is fine.
     Raises: NotAdoptable, naming the folder, when this is root and it cannot be mended here; OSError.
     """
     is_root = os.geteuid() == 0
+    weak = []
+    path = raw.parent if is_root else raw  # root will own the session, and so what is in it
+    while path:
+        said = _weakness(root_fd, path, system, will_be_ours=is_root and path == raw.parent)
+        if said and is_root:
+            raise NotAdoptable(folder=path.shown, by=said, next_step=_mend(path, raw))
+        if said:
+            weak.append(f"“{path.shown}” can be renamed or removed by {said}")
+        path = path.parent
     if is_root and change:
         for path in (raw.parent, raw):
             _own(root_fd, path)
-    weak = []
-    path = raw
-    while path:
-        said = _weakness(root_fd, path, system)
-        if said and is_root and (change or path not in {raw, raw.parent}):
-            raise NotAdoptable(folder=path.shown, by=said, next_step=_mend(path, raw))
-        if said and not is_root:
-            weak.append(f"“{path.shown}” can be renamed or removed by {said}")
-        path = path.parent
     return weak
 
 
 def _own(root_fd: int, path: TreePath) -> None:
-    """Make a folder the system's and sticky: members go on making files in it, and cannot move what is ours."""
+    """Make a folder the system's and sticky: people go on making files in it, and cannot move what is ours."""
     with opened(root_fd, path, FOLDER) as fd:
         status = os.fstat(fd)
+        if flags.is_immutable(fd):
+            return  # sealed long ago
         if status.st_uid != os.geteuid():
+            _keep_in(fd, status)
             os.fchown(fd, os.geteuid(), -1)
-        if status.st_mode & 0o022 and not status.st_mode & STICKY:
-            os.fchmod(fd, (status.st_mode & 0o7777) | STICKY)
+        mode = os.fstat(fd).st_mode
+        if mode & 0o022 and not mode & STICKY:
+            os.fchmod(fd, (mode & 0o7777) | STICKY)
 
 
-def _weakness(root_fd: int, path: TreePath, system: Collection[int]) -> str:
+def _keep_in(fd: int, status: os.stat_result) -> None:
+    """Let the person who has owned a folder so far go on making files in it, by an entry in its ACL.
+
+    Nobody else gains by the wider mask. Where the file system has no ACLs only the mode counts.
+    """
+    bits = status.st_mode >> 6 & 7
+    entries = acl_at(fd) or [(_USER_OBJ, bits, 0), (_GROUP_OBJ, status.st_mode >> 3 & 7, 0), (_OTHER, status.st_mode & 7, 0)]
+    mask = next((allowed for tag, allowed, _ in entries if tag == _MASK), 7)
+    limited = {_USER, _GROUP_OBJ, _GROUP}
+    kept = [(tag, allowed & mask if tag in limited else allowed, ident) for tag, allowed, ident in entries if tag != _MASK]
+    kept = [entry for entry in kept if (entry[0], entry[2]) != (_USER, status.st_uid)]
+    kept.append((_USER, bits, status.st_uid))
+    widest = 0
+    for tag, allowed, _ in kept:
+        widest |= allowed if tag in limited else 0
+    kept.append((_MASK, widest, 0))
+    rows = sorted((tag, ident if tag in {_USER, _GROUP} else _NOBODY, allowed) for tag, allowed, ident in kept)
+    raw = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", tag, allowed, ident) for tag, ident, allowed in rows)
+    try:
+        os.setxattr(fd, ACL, raw)
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}:
+            raise
+
+
+def _weakness(root_fd: int, path: TreePath, system: Collection[int], *, will_be_ours: bool) -> str:
     """Who could rename this folder: whoever may write the one above, unless that is sticky and this is the system's."""
     with opened(root_fd, path.parent, FOLDER) as fd:
         above = os.fstat(fd)
+        others = _others_write(above) or (bool(above.st_mode & 0o020) and bool(acl_at(fd)))
     with opened(root_fd, path, FOLDER) as fd:
         owner = os.fstat(fd).st_uid
     if above.st_uid not in system:
         return f"{people.person(above.st_uid).login}, who owns the folder above it"
-    if not _others_write(above):
+    if not others:
         return ""
     if not above.st_mode & STICKY:
         return "everybody who may write in the folder above it"
-    return "" if owner in system else f"{people.person(owner).login}, who owns it"
+    return "" if will_be_ours or owner in system else f"{people.person(owner).login}, who owns it"
 
 
 def _others_write(status: os.stat_result) -> bool:

@@ -10,7 +10,7 @@ import fcntl
 import os
 import struct
 
-_GET, _SET, _IMMUTABLE = 0x80086601, 0x40086602, 0x10
+GET, SET, IMMUTABLE = 0x80086601, 0x40086602, 0x10
 _NOT_HERE = {errno.EPERM, errno.EACCES, errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EROFS}
 
 
@@ -20,7 +20,7 @@ def is_immutable(fd: int) -> bool:
     Raises: OSError.
     """
     try:
-        return bool(_flags(fd) & _IMMUTABLE)
+        return bool(_flags(fd) & IMMUTABLE)
     except OSError as error:
         if error.errno in _NOT_HERE:
             return False
@@ -33,10 +33,10 @@ def set_immutable(fd: int, on: bool) -> bool:
     Raises: OSError.
     """
     flags = _flags(fd)
-    wanted = flags | _IMMUTABLE if on else flags & ~_IMMUTABLE
+    wanted = flags | IMMUTABLE if on else flags & ~IMMUTABLE
     if wanted == flags:
         return False
-    fcntl.ioctl(fd, _SET, struct.pack("=i", wanted))  # the kernel takes an int, whatever the manual page says
+    fcntl.ioctl(fd, SET, struct.pack("=i", wanted))  # the kernel takes an int, whatever the manual page says
     return True
 
 
@@ -44,7 +44,9 @@ def can_set(folder_fd: int) -> bool:
     """Whether this process may set the flag on this very file system: tried on a file without a name."""
     try:
         fd = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=folder_fd)
-    except OSError:
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise  # a full disk must not lead to the weaker protection
         return False
     try:
         set_immutable(fd, True)
@@ -59,5 +61,5 @@ def can_set(folder_fd: int) -> bool:
 
 
 def _flags(fd: int) -> int:
-    found: int = struct.unpack("=i", fcntl.ioctl(fd, _GET, b"\0" * 4))[0]
+    found: int = struct.unpack("=i", fcntl.ioctl(fd, GET, b"\0" * 4))[0]
     return found

@@ -12,6 +12,7 @@ import fcntl
 import os
 import signal
 from collections.abc import Collection
+from contextlib import suppress
 from enum import Enum
 
 from jupyter_modama.core.model import Writer
@@ -55,6 +56,26 @@ def programs(inodes: Collection[tuple[int, int]]) -> dict[tuple[int, int], Write
             key = _written(pid, descriptor)
             if key in inodes and key not in found:
                 found[key] = Writer("", _program(pid), int(pid), _login(pid))
+    left = {key for key in inodes if key not in found}
+    return found | _mappers(left) if left else found
+
+
+def _mappers(inodes: Collection[tuple[int, int]]) -> dict[tuple[int, int], Writer]:
+    """The programs that have closed a file and still write into it through memory."""
+    found: dict[tuple[int, int], Writer] = {}
+    numbers = {str(inode) for _, inode in inodes}
+    for pid in (name for name in os.listdir("/proc") if name.isdigit()):
+        try:
+            with open(f"/proc/{pid}/maps", errors="surrogateescape") as maps:
+                rows = [row.rstrip("\n").split(maxsplit=5) for row in maps]
+        except OSError:
+            continue
+        for row in rows:
+            if len(row) == 6 and "w" in row[1] and "s" in row[1] and row[4] in numbers:
+                with suppress(OSError):
+                    status = os.stat(row[5])
+                    if (status.st_dev, status.st_ino) in inodes:
+                        found[status.st_dev, status.st_ino] = Writer("", _program(pid), int(pid), _login(pid))
     return found
 
 
