@@ -17,6 +17,8 @@ from jupyter_modama.readers.model import OTHER, Axis, SignalInfo
 from jupyter_modama.readers.opening import Item, Refused
 
 WHOLE_BYTES = 256 << 20  # largest file that is read whole where its reader cannot do otherwise
+# Read lazily, RosettaSciIO 0.15 shows wrong numbers: it maps the file at a wrong place.
+WHOLE = ("rsciio.pantarhei",)
 MISSING = "reading it needs RosettaSciIO, which is not installed here (pip install 'jupyter-modama[readers]')"
 
 
@@ -27,19 +29,25 @@ def read(item: Item, module: str) -> list[Loaded]:
     except ModuleNotFoundError as error:
         needed = (error.name or "").partition(".")[0]
         raise Refused(MISSING if needed == "rsciio" else f"reading it needs the Python package {needed}") from error
+    if module in WHOLE:
+        _check_whole(item)
     try:
-        found = reader(item.path, lazy=True)
+        found = reader(item.path, lazy=module not in WHOLE)
     except (NotImplementedError, ValueError, TypeError) as error:
         if not _not_lazy(error):
             raise
-        if item.size > WHOLE_BYTES:
-            raise Refused("it can only be read as a whole, and is too large for that") from error
+        _check_whole(item)
         found = reader(item.path, lazy=False)
     if not found:
         raise Refused("no data was found in it")
     names = [shown(_plain(_plain(each.get("metadata")).get("General")).get("title", "")) for each in found]
     spare = [shown(item.name)] if len(found) == 1 else [f"signal {i + 1}" for i in range(len(found))]
     return [_loaded(i, each, names[i] or spare[i]) for i, each in enumerate(found[:200])]
+
+
+def _check_whole(item: Item) -> None:
+    if item.size > WHOLE_BYTES:
+        raise Refused("it can only be read as a whole, and is too large for that")
 
 
 def _not_lazy(error: Exception) -> bool:
