@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_modama.core.errors import NotAllowed, NotFound, RecordCorrupt
@@ -14,6 +14,7 @@ from jupyter_modama.core.ports import Stat, Store
 SEAL, JOURNAL = "seal", "sealing"
 WRITE_BITS = 0o222
 LOCKED_FOR_SEAL = "sealing"
+S = SessionState
 
 
 def read_state(store: Store, session: TreePath) -> tuple[SessionState, Protection, Seal | None]:
@@ -22,7 +23,7 @@ def read_state(store: Store, session: TreePath) -> tuple[SessionState, Protectio
     Cheap: three looks at the disk, never a walk. Raises: NotFound, NotAllowed.
     """
     if store.lock_holder(session).startswith(LOCKED_FOR_SEAL):
-        return SessionState.SEALING, protection_of(store.stat(session_place(store.site, session).raw)), None
+        return S.SEALING, protection_of(store.stat(session_place(store.site, session).raw)), None
     return disk_state(store, session)
 
 
@@ -30,19 +31,42 @@ def disk_state(store: Store, session: TreePath) -> tuple[SessionState, Protectio
     """The same for whoever holds the session's lock."""
     protection = protection_of(store.stat(session_place(store.site, session).raw))
     seal = recorded_seal(store, session)
-    journal = _record(store, session, JOURNAL)
-    if journal is not None and seal is None:
+    journal = journal_of(store, session)
+    if journal is not None:
         if journal.get("partial"):
-            return SessionState.PARTIAL, protection, None
-        return (
-            (SessionState.INTERRUPTED if protection is not Protection.NONE else SessionState.WRITABLE),
-            protection,
-            None,
-        )
+            return S.PARTIAL, protection, seal
+        begun = seal is not None or protection is not Protection.NONE or bool(journal.get("unsealing"))
+        return (S.INTERRUPTED if begun else S.WRITABLE), protection, seal
     if seal is not None:
         held = protection is Protection.IMMUTABLE or protection is seal_protection(store, session)
-        return (SessionState.SEALED if held else SessionState.SEAL_LOST), protection, seal
-    return (SessionState.SEALED_BARE if protection is Protection.IMMUTABLE else SessionState.WRITABLE), protection, None
+        return (S.SEALED if held else S.SEAL_LOST), protection, seal
+    bare = protection is Protection.IMMUTABLE or (
+        protection is Protection.READ_ONLY and bool(seal_warning(store, session))
+    )
+    return (S.SEALED_BARE if bare else S.WRITABLE), protection, None
+
+
+def journal_of(store: Store, session: TreePath) -> dict[str, Any] | None:
+    """What is written down about a seal, or an unseal, under way; a journal that is damaged is one of which nothing is known."""
+    try:
+        return store.read_record(session, JOURNAL)
+    except RecordCorrupt:
+        return {}
+    except (NotFound, NotAllowed):
+        return None
+
+
+def seal_warning(store: Store, session: TreePath) -> str:
+    """A sentence where there is a record of a seal that cannot be read, otherwise nothing."""
+    try:
+        record = store.read_record(session, SEAL)
+    except RecordCorrupt as error:
+        return str(error)
+    except (NotFound, NotAllowed):
+        return ""
+    if record is not None and _seal(store, record) is None:
+        return str(RecordCorrupt(path=f"{session.shown}/.modama/seal.json", why="it does not say who sealed what"))
+    return ""
 
 
 def protection_of(raw: Stat) -> Protection:
@@ -64,21 +88,28 @@ def seal_protection(store: Store, session: TreePath) -> Protection:
 def recorded_seal(store: Store, session: TreePath) -> Seal | None:
     """The seal in the record of a session, None where there is none that can be believed."""
     record = _record(store, session, SEAL)
-    if record is None:
-        return None
+    return _seal(store, record) if record is not None else None
+
+
+def _seal(store: Store, record: dict[str, Any]) -> Seal | None:
     try:
         return Seal(
             by=store.person(int(record["by"])),
-            at=datetime.fromisoformat(record["at"]),
+            at=_moment(record["at"]),
             files=int(record["files"]),
             bytes=int(record["bytes"]),
             note=str(record.get("note", "")),
-            undo_until=datetime.fromisoformat(record["undo_until"]) if record.get("undo_until") else None,
+            undo_until=_moment(record["undo_until"]) if record.get("undo_until") else None,
             writers=str(record.get("writers", "none")),
             manifest_sha256=str(record.get("manifest_sha256", "")),
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _record(store: Store, session: TreePath, name: str) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ The steps, each of which may be the last before a crash; the next `session.seal`
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -54,14 +54,17 @@ from jupyter_modama.core.seal_state import (
     LOCKED_FOR_SEAL,
     SEAL,
     disk_state,
+    journal_of,
     read_state,
     recorded_seal,
     seal_protection,
+    seal_warning,
 )
 from jupyter_modama.core.sessions import session_at
-from jupyter_modama.core.verifying import compare, mismatch
+from jupyter_modama.core.verifying import Comparison, compare, compare_links, mismatch
 
 S = SessionState
+MANIFEST = "manifest-sha256.txt"
 NAMED = 100
 WAIT_STEP_S = 2.0
 PATIENCE_S = 2.0  # what a check may take before the job is begun
@@ -212,6 +215,7 @@ def check_seal(store: Store, actor: Actor, wanted: SealSession) -> None:
     if found.complete and not found.files:
         raise NothingToSeal(session=where.session.shown)
     _check_way(found, store.sealing.strongest(where.session), where)
+    store.sealing.adopt(where.raw, change=False)
     if found.written and wanted.writers is Writers.REFUSE:
         raise _open_writers(where, found, "Nothing has been changed")
 
@@ -226,11 +230,16 @@ def seal_session(store: Store, actor: Actor, wanted: SealSession) -> Generator[P
         by = store.sealing.strongest(where.session)
         if state is S.SEALED_BARE:
             by = protection
-        if state is S.SEAL_LOST:
-            yield from _protect_again(store, where, seal, by)
+        if seal is not None and not _unsealing(store, where):
+            yield from _protect_again(store, actor, where, seal, by)
         else:
             yield from _seal(store, actor, wanted, where, by)
     return session_at(store, actor, where.session, role_at(store, actor, where.session))
+
+
+def _unsealing(store: Store, where: Place) -> bool:
+    """Whether an unseal was interrupted: then the old seal says nothing any more."""
+    return bool((journal_of(store, where.session) or {}).get("unsealing"))
 
 
 def _seal(
@@ -242,9 +251,9 @@ def _seal(
     store.sealing.adopt(where.raw, change=True)
     now = datetime.now(UTC)
     journal = {"by": actor.person.uid, "at": now.isoformat(), "protection": by.value, "partial": bool(busy)}
+    if recorded_seal(store, where.session) is not None or seal_warning(store, where.session):
+        store.sealing.retire_records(where.session)
     store.write_record(where.session, JOURNAL, journal)
-    if found.hard_links:
-        store.sealing.copy_hard_links(where.raw, found.hard_links)
     try:
         for done in store.sealing.protect(where.raw, by, busy):
             yield Progress("protecting", done, found.files)
@@ -319,12 +328,13 @@ def _record(
     store: Store, actor: Actor, wanted: SealSession, where: Place, by: Protection, found: Any
 ) -> Generator[Progress, None, None]:
     """Hash, write the manifest, look once more, and write the seal."""
-    hashed = yield from _hash(store, where.session, where.raw, remember=True)
+    looked = store.sealing.look(where.raw, by)
+    hashed = yield from _hash(store, where.session, where.raw, looked.files, remember=True)
     broken = [h for h in hashed if h.error]
     if broken:
         raise StorageError(what=f"reading “{broken[0].path.shown}” for its checksum", why=broken[0].error)
     yield Progress("recording", 0, 0)
-    manifest = store.sealing.write_manifest(where.session, where.raw.name, hashed)
+    manifest = store.sealing.write_manifest(where.session, where.raw.name, hashed, looked.links)
     yield from _metadata(store, where, [h.path for h in hashed])
     yield Progress("checking", 0, found.files)
     _look_once_more(store, where, by, hashed)
@@ -349,8 +359,11 @@ def _record(
     store.sealing.forget_record(where.session, JOURNAL)
 
 
-def _hash(store: Store, session: TreePath, folder: TreePath, *, remember: bool) -> Generator[Progress, None, Any]:
-    steps = store.sealing.hash(session, folder, remember=remember)
+def _hash(
+    store: Store, session: TreePath, folder: TreePath, files: Mapping[TreePath, tuple[int, int]], *, remember: bool
+) -> Generator[Progress, None, Any]:
+    yield Progress("hashing", 0, sum(size for size, _ in files.values()), unit="bytes")
+    steps = store.sealing.hash(session, folder, files, remember=remember)
     try:
         while True:
             done, total, _ = next(steps)
@@ -387,30 +400,40 @@ def _spread(paths: list[TreePath], most: int) -> list[TreePath]:
 
 
 def _look_once_more(store: Store, where: Place, by: Protection, hashed: Any) -> None:
-    """Every entry is protected, and what is there is what was hashed."""
-    bare = store.sealing.unprotected(where.raw, by)
-    if bare:
+    """Every entry is protected, has no name elsewhere, and is what was hashed."""
+    looked = store.sealing.look(where.raw, by)
+    if looked.bare or looked.elsewhere:
+        first = (looked.bare or looked.elsewhere)[0].shown or where.raw.name
         raise StorageError(
-            what=f"sealing {where.session.shown}", why=f"“{bare[0].shown}” could still be changed; please seal again"
+            what=f"sealing {where.session.shown}", why=f"“{first}” could still be changed; please seal again"
         )
-    now = {w.path: w.size_bytes for w in store.sealing.files(where.raw)}
-    then = {h.path: h.size_bytes for h in hashed}
-    if now != then:
-        odd = sorted(set(now.items()) ^ set(then.items()))[0][0]
+    then = {h.path: (h.size_bytes, h.modified_ns) for h in hashed}
+    if looked.files != then:
+        odd = min(set(looked.files.items()) ^ set(then.items()))[0]
         raise StorageError(
             what=f"sealing {where.session.shown}", why=f"“{odd.shown}” changed while it was sealed; please seal again"
         )
 
 
-def _protect_again(store: Store, where: Place, seal: Seal | None, by: Protection) -> Generator[Progress, None, None]:
-    """Give a seal whose protection was lost (a restored backup) its protection again, once it is verified."""
-    report = yield from _compared(store, where, where.raw)
+def _protect_again(
+    store: Store, actor: Actor, where: Place, seal: Seal, by: Protection
+) -> Generator[Progress, None, None]:
+    """A seal whose protection was lost (a restored backup): verify first, then protect again; who sealed, and when, stays."""
+    report, hashed = yield from _compared(store, where, where.raw, seal)
     if report.differs:
         raise mismatch(where.session.shown, report)
     store.sealing.adopt(where.raw, change=True)
+    now = datetime.now(UTC).isoformat()
+    store.write_record(where.session, JOURNAL, {"by": actor.person.uid, "at": now, "again": True})
     for done in store.sealing.protect(where.raw, by, frozenset()):
-        yield Progress("protecting", done, seal.files if seal else 0)
+        yield Progress("protecting", done, seal.files)
+    _look_once_more(store, where, by, hashed)
+    record = store.read_record(where.session, SEAL) or {}
+    store.sealing.thaw_record(where.session, SEAL)
+    again = {"by": actor.person.uid, "at": now}
+    store.write_record(where.session, SEAL, {**record, "protection": by.value, "protected_again": again})
     store.sealing.freeze_records(where.session, by)
+    store.sealing.forget_record(where.session, JOURNAL)
 
 
 # undo and unseal -----------------------------------------------------------------------------------------------------
@@ -421,6 +444,8 @@ def check_undo(store: Store, actor: Actor, wanted: UndoSeal) -> None:
     where = _where(store, wanted)
     state, _, seal = read_state(store, where.session)
     shown = where.session.shown
+    if _unsealing(store, where):
+        return  # it goes on
     if seal is None or state is not S.SEALED:
         raise NotSealed(session=shown, state=state, consequence="there is nothing to undo")
     if seal.by.uid != actor.person.uid:
@@ -429,6 +454,7 @@ def check_undo(store: Store, actor: Actor, wanted: UndoSeal) -> None:
         raise UndoExpired(session=shown, why="this site does not allow it")
     if datetime.now(UTC) >= seal.undo_until:
         raise UndoExpired(session=shown, why=f"that was possible until {seal.undo_until:%Y-%m-%d %H:%M} UTC")
+    _check_power(store, where)
 
 
 def undo_seal(store: Store, actor: Actor, wanted: UndoSeal) -> Generator[Progress, None, Session]:
@@ -444,6 +470,16 @@ def check_unseal(store: Store, actor: Actor, wanted: UnsealSession) -> None:
     state, _, _ = read_state(store, where.session)
     if state is S.WRITABLE:
         raise NotSealed(session=where.session.shown, state=state, consequence="there is nothing to unseal")
+    _check_power(store, where)
+
+
+def _check_power(store: Store, where: Place) -> None:
+    """Raise where the flag was set by a mightier process than this, before anything is changed."""
+    raw = store.stat(where.raw)
+    if raw.immutable and store.sealing.strongest(where.session) is not Protection.IMMUTABLE:
+        raise NotAllowed(
+            what=f"raw of {where.session.shown} is immutable, and you may not take that away here; ask an administrator"
+        )
 
 
 def unseal_session(store: Store, actor: Actor, wanted: UnsealSession) -> Generator[Progress, None, Session]:
@@ -495,18 +531,13 @@ def verify_session(store: Store, actor: Actor, wanted: VerifySession) -> Generat
     folder = _verified_folder(where, wanted)
     _, protection, seal = read_state(store, where.session)
     seal = seal or recorded_seal(store, where.session)
-    report = yield from _compared(store, where, folder)
+    report, _ = yield from _compared(store, where, folder, seal)
     if report.differs:
         raise mismatch(folder.shown, report)
     warnings = []
-    if seal and seal.manifest_sha256 and report.manifest_sha256 != seal.manifest_sha256:
-        warnings.append("manifest-sha256.txt is not the one that was sealed; tell your administrator")
-    by = seal_protection(store, where.session)
-    bare = store.sealing.unprotected(where.raw, by)
-    if bare:
+    if report.bare:
         warnings.append(
-            f"nothing has changed, but “{(where.raw / bare[0]).shown}” is not protected any more; seal again to "
-            "protect it"
+            f"nothing has changed, but “{report.bare[0].shown}” is not protected any more; seal again to protect it"
         )
     return VerifyReport(
         project=where.project.shown,
@@ -522,9 +553,19 @@ def verify_session(store: Store, actor: Actor, wanted: VerifySession) -> Generat
     )
 
 
-def _compared(store: Store, where: Place, folder: TreePath) -> Generator[Progress, None, Any]:
-    """Hash a folder and hold it against the manifest."""
+def _compared(
+    store: Store, where: Place, folder: TreePath, seal: Seal | None
+) -> Generator[Progress, None, tuple[Comparison, Any]]:
+    """Hash a folder and hold it against the manifest, and the manifest against the seal."""
     recorded, manifest_sha256 = store.sealing.read_manifest(where.session)
-    hashed = yield from _hash(store, where.session, folder, remember=False)
+    yield Progress("looking", 0, 0)
+    looked = store.sealing.look(folder, seal_protection(store, where.session))
+    hashed = yield from _hash(store, where.session, folder, looked.files, remember=False)
     prefix = TreePath(folder[len(where.session) + 1 :])
-    return compare(recorded, hashed, prefix, manifest_sha256)
+    found = compare(recorded, hashed, prefix, manifest_sha256)
+    compare_links(found, store.sealing.read_links(where.session), looked.links, prefix)
+    found.unreadable += [prefix / path for path in looked.unreadable]
+    found.bare = [prefix / path if path else prefix for path in looked.bare]
+    if seal is not None and manifest_sha256 != seal.manifest_sha256:
+        found.changed.insert(0, TreePath(MANIFEST))
+    return found, hashed

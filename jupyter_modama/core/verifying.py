@@ -24,6 +24,7 @@ class Comparison:
     new: list[TreePath] = field(default_factory=list)
     unreadable: list[TreePath] = field(default_factory=list)
     moved: dict[TreePath, TreePath] = field(default_factory=dict)
+    bare: list[TreePath] = field(default_factory=list)  # unchanged, yet not protected any more
 
     @property
     def differs(self) -> bool:
@@ -54,6 +55,17 @@ def compare(
     for paths in (found.changed, found.new, found.unreadable):
         paths.sort()
     return found
+
+
+def compare_links(
+    found: Comparison, recorded: Mapping[TreePath, str], now: Mapping[TreePath, str], prefix: TreePath
+) -> None:
+    """Add to a comparison what became of symbolic links: they have no checksum, and where they point to counts."""
+    there = {prefix / path: target for path, target in now.items()}
+    then = {path: target for path, target in recorded.items() if path.below(prefix)}
+    found.missing += sorted(then.keys() - there.keys())
+    found.new += sorted(there.keys() - then.keys())
+    found.changed += sorted(path for path in then.keys() & there.keys() if then[path] != there[path])
 
 
 def mismatch(what: str, found: Comparison) -> ManifestMismatch:

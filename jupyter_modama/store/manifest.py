@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from jupyter_modama.core.paths import TreePath
@@ -74,3 +74,25 @@ def sizes_read(text: bytes) -> dict[TreePath, int]:
         except (ValueError, KeyError, TypeError):
             continue
     return sizes
+
+
+def links_written(prefix: str, links: Mapping[TreePath, str]) -> bytes:
+    """The symbolic links below a folder of the session, one JSON object a line."""
+    return b"".join(
+        json.dumps({"path": f"{prefix}/{path}", "link": target}).encode() + b"\n"
+        for path, target in sorted(links.items(), key=lambda item: os.fsencode(item[0]))
+    )
+
+
+def links_read(text: bytes) -> dict[TreePath, str]:
+    """The symbolic links by path; lines that cannot be read are passed over."""
+    links = {}
+    for row in text.splitlines():
+        if b'"link"' not in row:
+            continue
+        try:
+            record = json.loads(row)
+            links[TreePath(record["path"])] = str(record["link"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return links

@@ -1,7 +1,7 @@
 """Taking away, and giving back, the possibility to change what lies in a raw folder.
 
-Top down, each inode through its own descriptor, a folder before it is listed: what a program makes meanwhile either is
-seen by the walk, or cannot be made any more.
+Top down, each inode through its own descriptor, a folder before it is listed: what a program makes meanwhile either is seen by
+the walk, or cannot be made any more.
 """
 
 from __future__ import annotations
@@ -9,42 +9,118 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
+import struct
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 
 from jupyter_modama.core.model import Protection
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.store import flags
-from jupyter_modama.store.beneath import FOLDER, PATH_ONLY, opened
-from jupyter_modama.store.walk import Node, walk
+from jupyter_modama.store import flags, links
+from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
 
 WRITE = 0o222
-FICLONE = 0x40049409
 TOLD_EVERY = 2000
+_GONE = {errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.ENOTDIR}
+_INT = struct.Struct("=i")
 
 
-def protect(raw_fd: int, by: Protection, spare: Collection[TreePath] = ()) -> Iterator[int]:
+class Guard:
+    """One way to protect an inode: `by` which means, and whether everybody may read it from then on.
+
+    Behind a project's gate a sealed file is readable for all whom the gate lets in, since a sealed ACL cannot be changed for
+    those who come later. Where there is no gate nobody is let in whom the mode did not let in before.
+    """
+
+    def __init__(self, by: Protection, *, opens: bool = True) -> None:
+        self.by = by
+        self.immutable = by is Protection.IMMUTABLE
+        self.added = 0o444 if opens else 0
+
+    def mode(self, mode: int) -> int:
+        """The mode of a protected inode that had this one."""
+        execute = 0o111 if self.added and (mode & 0o040000 or mode & 0o111) else 0
+        return (mode & 0o7777 & ~WRITE) | self.added | execute
+
+    def hold(self, fd: int, mode: int) -> None:
+        """Protect an open inode; what is protected already is left alone.
+
+        Raises: OSError.
+        """
+        wanted = self.mode(mode)
+        if not self.immutable:
+            if mode & 0o7777 != wanted and not (mode & WRITE == 0 and flags.is_immutable(fd)):
+                os.fchmod(fd, wanted)
+            return
+        # Two calls less than through `flags`: this is done for every file of a session.
+        found: int = _INT.unpack(fcntl.ioctl(fd, flags.GET, b"\0\0\0\0"))[0]
+        if not found & flags.IMMUTABLE:
+            if mode & 0o7777 != wanted:
+                os.fchmod(fd, wanted)
+            fcntl.ioctl(fd, flags.SET, _INT.pack(found | flags.IMMUTABLE))
+
+    def holds(self, fd: int, mode: int) -> bool:
+        """Whether an open inode is protected like this."""
+        return flags.is_immutable(fd) or (not self.immutable and not mode & WRITE)
+
+
+def protect(raw_fd: int, box: int, guard: Guard, spare: Collection[TreePath] = ()) -> Iterator[int]:
     """Protect all below an open raw folder, and the folder; yields now and then how many files are protected.
 
-    Files in `spare` (they are still written) and the folders that they lie in are left as they are. May be repeated.
+    Files in `spare` (they are still written) and the folders that they lie in are left as they are. A file that has a name
+    outside raw too is replaced by a copy, made in our own open folder `box`. May be repeated.
     Raises: OSError.
     """
-    busy = {parent for path in spare for parent in _ancestors(path)}
-
-    def enter(fd: int, path: TreePath, status: os.stat_result) -> bool:
-        if path not in busy:
-            _protect_open(fd, status, by)
-        return True
-
+    many: links.Names = {}
     done = 0
-    for node in walk(raw_fd, enter):
-        if node.is_file and node.path not in spare:
-            protect_file(node, by)
-            done += 1
-            if done % TOLD_EVERY == 0:
+    for done in _all_below(raw_fd, TreePath(""), guard, spare, many):
+        yield done
+    for step in links.settle(raw_fd, box, many, guard):
+        if step is not None:  # a folder that had to be opened for a moment: what was made in it meanwhile
+            for _ in _all_below(raw_fd, step, guard, spare, {}):
                 yield done
+        yield done
+
+
+def _all_below(
+    raw_fd: int, top: TreePath, guard: Guard, spare: Collection[TreePath], many: links.Names
+) -> Iterator[int]:
+    busy = {parent for path in spare for parent in _ancestors(path)}
+    device = os.fstat(raw_fd).st_dev
+    pending, done = [top], 0
+    while pending:
+        path = pending.pop()
+        try:
+            with opened(raw_fd, path, FOLDER) as fd:
+                status = os.fstat(fd)
+                if status.st_dev != device:
+                    raise OSError(errno.EXDEV, "another file system is mounted there", path)
+                links.forget_copy(fd)
+                if path not in busy:
+                    guard.hold(fd, status.st_mode)
+                folders, files = listed(fd)
+                pending += [path / name for name in folders]
+                for name in files:
+                    if not spare or path / name not in spare:
+                        _file(fd, name, path, guard, many)
+                        done += 1
+                        if done % TOLD_EVERY == 0:
+                            yield done
+        except OSError as error:
+            if error.errno not in _GONE or not path:
+                raise  # what is gone is no matter here, since all is looked at again at the end
     yield done
+
+
+def listed(fd: int) -> tuple[list[str], list[str]]:
+    """The names of the folders and of the regular files in an open folder."""
+    folders, files = [], []
+    with os.scandir(fd) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif entry.is_file(follow_symlinks=False):
+                files.append(entry.name)
+    return folders, files
 
 
 def _ancestors(path: TreePath) -> Iterator[TreePath]:
@@ -53,132 +129,70 @@ def _ancestors(path: TreePath) -> Iterator[TreePath]:
         yield path
 
 
-def protect_file(node: Node, by: Protection) -> None:
-    """Protect one regular file; one that is gone is no matter here, since the end is verified."""
+def _file(folder: int, name: str, path: TreePath, guard: Guard, many: links.Names) -> None:
     try:
-        with node.opened() as fd:
-            _protect_open(fd, node.status, by)
-    except FileNotFoundError:
-        return
+        fd = os.open(name, FILE, dir_fd=folder)
     except PermissionError:
-        _make_readable(node)
-        with node.opened() as fd:
-            _protect_open(fd, node.status, by)
-
-
-def _protect_open(fd: int, status: os.stat_result, by: Protection) -> None:
-    mode = status.st_mode & 0o7777
-    wanted = sealed_mode(status.st_mode)
-    if mode != wanted and not (by is Protection.IMMUTABLE and flags.is_immutable(fd)):
-        os.fchmod(fd, wanted)
-    if by is Protection.IMMUTABLE:
-        flags.set_immutable(fd, True)
-
-
-def sealed_mode(mode: int) -> int:
-    """Nobody may write, and everybody whom the project's gate lets in may read: an ACL cannot be changed later."""
-    execute = 0o111 if mode & 0o040000 or mode & 0o111 else 0
-    return (mode & 0o7777 & ~WRITE) | 0o444 | execute
-
-
-def _make_readable(node: Node) -> None:
-    """Let the owner of a file that nobody may read read it: only so can it be protected and hashed."""
-    fd = os.open(node.name, PATH_ONLY, dir_fd=node.folder)
+        _make_readable(folder, name)
+        fd = os.open(name, FILE, dir_fd=folder)
+    except OSError as error:
+        if error.errno in _GONE:
+            return
+        raise
     try:
-        os.chmod(f"/proc/self/fd/{fd}", sealed_mode(node.status.st_mode))
+        status = os.fstat(fd)
+        if status.st_mode & 0o170000 != 0o100000:
+            return  # something else has the name now
+        if status.st_nlink > 1 and not flags.is_immutable(fd):
+            many.setdefault(status.st_ino, []).append(path / name)  # whose other names may lie elsewhere
+        else:
+            guard.hold(fd, status.st_mode)
     finally:
         os.close(fd)
 
 
+def _make_readable(folder: int, name: str) -> None:
+    """Let the owner of a file that nobody may read read it: only so can it be protected and hashed."""
+    fd = os.open(name, PATH_ONLY, dir_fd=folder)
+    try:
+        os.chmod(f"/proc/self/fd/{fd}", os.fstat(fd).st_mode & 0o7777 | 0o400)
+    finally:
+        os.close(fd)
+
+
+# giving back ---------------------------------------------------------------------------------------------------------
+
+
 def unprotect(raw_fd: int, folder_mode: int) -> Iterator[int]:
-    """Give back what `protect` took: modes as the folder above has them; yields how many files are done.
+    """Give back what `protect` took, as far as the folder above gives it; yields now and then how many files are done.
 
     Raises: OSError.
     """
-
-    def enter(fd: int, path: TreePath, status: os.stat_result) -> bool:
-        with suppress(OSError):
-            flags.set_immutable(fd, False)
-        os.fchmod(fd, (status.st_mode & 0o7000) | (folder_mode & 0o777) | 0o700)
-        return True
-
-    done = 0
-    for node in walk(raw_fd, enter):
-        if not node.is_file:
-            continue
-        with node.opened() as fd:
-            if flags.is_immutable(fd):
-                flags.set_immutable(fd, False)
-            execute = 0o111 & folder_mode if node.status.st_mode & 0o100 else 0
-            os.fchmod(fd, (folder_mode & 0o666) | execute | 0o600)
-        done += 1
-        if done % TOLD_EVERY == 0:
-            yield done
+    pending, done = [TreePath("")], 0
+    while pending:
+        path = pending.pop()
+        with opened(raw_fd, path, FOLDER) as fd:
+            _release(fd, folder_mode, 0o700)
+            folders, files = listed(fd)
+            pending += [path / name for name in folders]
+            for name in files:
+                with suppress(FileNotFoundError):
+                    inner = os.open(name, FILE, dir_fd=fd)
+                    try:
+                        _release(inner, folder_mode, 0o600)
+                    finally:
+                        os.close(inner)
+                done += 1
+                if done % TOLD_EVERY == 0:
+                    yield done
     yield done
 
 
-def unprotected(raw_fd: int, by: Protection) -> Iterator[TreePath]:
-    """The files and folders below raw that are not protected as they should be."""
-
-    def is_held(fd: int, mode: int) -> bool:
-        return flags.is_immutable(fd) if by is Protection.IMMUTABLE else not mode & WRITE
-
-    bare: list[TreePath] = []
-
-    def enter(fd: int, path: TreePath, status: os.stat_result) -> bool:
-        if not is_held(fd, status.st_mode):
-            bare.append(path)
-        return True
-
-    for node in walk(raw_fd, enter):
-        yield from bare
-        bare.clear()
-        if node.is_file:
-            with node.opened() as fd:
-                if not is_held(fd, node.status.st_mode):
-                    yield node.path
-    yield from bare
-
-
-def replace_by_copy(raw_fd: int, path: TreePath) -> None:
-    """Put a copy in the place of a file that has a name outside raw too, so that a seal freezes nothing elsewhere.
-
-    The copy shares its blocks with the original where the file system can do that. Owner, mode and times are kept.
-    Raises: OSError.
-    """
-    with opened(raw_fd, path.parent, FOLDER) as folder:
-        source = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-        temporary = f".{secrets.token_hex(4)}.part"
-        try:
-            status = os.fstat(source)
-            copy = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
-            try:
-                _copy(source, copy)
-                _same_owner(copy, status)
-                os.fchmod(copy, status.st_mode & 0o7777)
-                os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
-                os.fsync(copy)
-            finally:
-                os.close(copy)
-            os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=folder)
-            raise
-        finally:
-            os.close(source)
-
-
-def _copy(source: int, copy: int) -> None:
-    try:
-        fcntl.ioctl(copy, FICLONE, source)
-    except OSError as error:
-        if error.errno not in {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM}:
-            raise
-        while os.sendfile(copy, source, None, 1 << 30):
-            pass
-
-
-def _same_owner(copy: int, status: os.stat_result) -> None:
-    with suppress(PermissionError):
-        os.fchown(copy, status.st_uid, status.st_gid)
+def _release(fd: int, folder_mode: int, own: int) -> None:
+    """Clear the flag, and let those write again who may write in the folder above; nobody sees more than there."""
+    if flags.is_immutable(fd):
+        flags.set_immutable(fd, False)
+    mode = os.fstat(fd).st_mode & 0o7777
+    group = mode & 0o070 | (folder_mode & 0o020 if mode & 0o040 else 0)
+    other = mode & folder_mode & 0o007 | (folder_mode & 0o002 if mode & 0o004 else 0)
+    os.fchmod(fd, mode & 0o7700 | own | group | other)

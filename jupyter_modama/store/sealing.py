@@ -6,23 +6,24 @@ import hashlib
 import json
 import math
 import os
+import re
 import stat
 import threading
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_modama.core.errors import ModamaError, NotAllowed, NotFound, RecordCorrupt
-from jupyter_modama.core.layout import RECORDS
+from jupyter_modama.core.layout import RECORDS, place
 from jupyter_modama.core.model import Protection
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.store import adoption, flags, manifest, protect, records
-from jupyter_modama.store.beneath import FILE, FOLDER
+from jupyter_modama.store import adoption, flags, links, manifest, protect, records
+from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
 from jupyter_modama.store.hashing import Hashed, Wanted, hash_files
+from jupyter_modama.store.look import Looked, look
 from jupyter_modama.store.manifest import Line
 from jupyter_modama.store.survey import Found, survey
-from jupyter_modama.store.walk import walk
 
 if TYPE_CHECKING:
     from jupyter_modama.store.disk import DiskStore
@@ -31,7 +32,10 @@ HASHES = "hashes.jsonl"
 SIZES = "manifest.jsonl"
 METADATA = "metadata.jsonl"
 OLD = "old"
+LEFTOVER = re.compile(r"^\.(manifest-sha256\.txt|manifest\.jsonl|metadata\.jsonl|seal\.json|sealing\.json)\.[0-9a-f]{8}$")
 LARGEST_MANIFEST = 4 << 30
+REMEMBERED_AT_ONCE = 2000
+LARGE = 64 << 20  # bytes that one does not want to hash twice
 
 
 class DiskSealing:
@@ -70,21 +74,21 @@ class DiskSealing:
 
     # protecting ------------------------------------------------------------------------------------------
 
-    def copy_hard_links(self, raw: TreePath, paths: Sequence[TreePath]) -> None:
-        """Replace files that have a name outside raw too by copies."""
-        with self._folder(raw, "copying hard links in") as fd:
-            for path in paths:
-                protect.replace_by_copy(fd, path)
-
     def protect(self, raw: TreePath, by: Protection, spare: Collection[TreePath]) -> Iterator[int]:
-        """Protect raw, top down; yields how many files are done."""
-        with self._folder(raw, "protecting") as fd:
-            yield from protect.protect(fd, by, spare)
+        """Protect raw, top down, with copies for files that have a name elsewhere; yields how many files are done."""
+        guard = protect.Guard(by, opens=self._has_gate(raw))
+        with self._folder(raw, "protecting") as fd, self._box(raw.parent) as box:
+            yield from protect.protect(fd, box, guard, spare)
 
-    def unprotected(self, raw: TreePath, by: Protection) -> list[TreePath]:
-        """What below raw is not protected as it should be; the first thousand."""
-        with self._folder(raw, "looking through") as fd:
-            return [path for _, path in zip(range(1000), protect.unprotected(fd, by), strict=False)]
+    def _has_gate(self, raw: TreePath) -> bool:
+        """Whether the project's folder decides who comes in: one of the system's making (sticky), or closed to others."""
+        mode = self.store.stat(place(self.store.site, raw).project).mode
+        return bool(mode & 0o1000) or not mode & 0o001
+
+    def look(self, folder: TreePath, by: Protection) -> Looked:
+        """What lies below a folder, and what of it is not protected by these means."""
+        with self._folder(folder, "looking through") as fd:
+            return look(fd, by)
 
     def unprotect(self, session: TreePath, raw: TreePath) -> Iterator[int]:
         """Let raw be changed again, with modes as the session's folder has them."""
@@ -95,58 +99,58 @@ class DiskSealing:
 
     # checksums -------------------------------------------------------------------------------------------
 
-    def files(self, folder: TreePath) -> list[Wanted]:
-        """The regular files below a folder, with their sizes."""
-        with self._folder(folder, "listing") as fd:
-            return [Wanted(node.path, node.status.st_size) for node in walk(fd) if node.is_file]
-
     def hash(
-        self, session: TreePath, folder: TreePath, *, remember: bool
+        self, session: TreePath, folder: TreePath, files: Mapping[TreePath, tuple[int, int]], *, remember: bool
     ) -> Generator[tuple[int, int, int], None, list[Hashed]]:
-        """Hash the files below a folder on all cores; yields (bytes done, bytes in all, files done).
+        """Hash files (with their sizes) below a folder on all cores; yields (bytes done, bytes in all, files done).
 
-        With `remember`, what is done is kept in the session's records, and taken from there after a crash where inode,
-        size and time are the same.
+        With `remember`, what is done is kept in the session's records, and taken from there after a crash where the inode has
+        not been touched since: its change time cannot be set by anybody.
         """
-        wanted = self.files(folder)
+        wanted = [Wanted(path, size) for path, (size, _) in files.items()]
         total = sum(w.size_bytes for w in wanted)
         with self._folder(folder, "reading") as fd:
             known = self._remembered(session, fd, wanted) if remember else {}
             left = [w for w in wanted if w.path not in known]
             results = list(known.values())
             counted = _Counter(sum(h.size_bytes for h in results))
+            fresh: list[Hashed] = []
             for batch in hash_files(fd, left, counted.add):
-                if remember and batch:
-                    self._remember(session, batch)
                 results += batch
+                fresh += batch
+                if remember and len(fresh) >= REMEMBERED_AT_ONCE or any(h.size_bytes > LARGE for h in batch):
+                    self._remember(session, fresh)
+                    fresh.clear()
                 yield counted.value, total, len(results)
         return results
 
     def _remembered(self, session: TreePath, fd: int, wanted: Sequence[Wanted]) -> dict[TreePath, Hashed]:
         text = self._record_bytes(session, HASHES)
+        if not text:
+            return {}
         asked = {w.path for w in wanted}
         found = {}
         for row in text.splitlines():
             try:
-                path, sha256, size, modified, inode = json.loads(row)
-                status = os.stat(path, dir_fd=fd, follow_symlinks=False)
+                kept = Hashed(*json.loads(row))
+                kept = kept._replace(path=TreePath(kept.path))
+                if kept.path not in asked:
+                    continue
+                with opened(fd, kept.path, PATH_ONLY) as inode:
+                    now = os.fstat(inode)
             except (ValueError, TypeError, OSError):
                 continue
-            if path in asked and (status.st_size, status.st_mtime_ns, status.st_ino) == (size, modified, inode):
-                found[TreePath(path)] = Hashed(TreePath(path), sha256, size, modified, inode)
+            if kept[2:6] == (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino):
+                found[kept.path] = kept
         return found
 
     def _remember(self, session: TreePath, batch: Sequence[Hashed]) -> None:
-        rows = [[h.path, h.sha256, h.size_bytes, h.modified_ns, h.inode] for h in batch if not h.error]
-        text = "\n" + "".join(json.dumps(row) + "\n" for row in rows)  # a line of its own after one that a crash cut
-        with self._box(session) as box:
-            fd = os.open(
-                HASHES, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=box
-            )
-            try:
-                os.write(fd, text.encode())
-            finally:
-                os.close(fd)
+        text = "\n" + "".join(
+            json.dumps(h) + "\n" for h in batch if not h.error
+        )  # a crash may have cut the line before
+        appending = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        with self._box(session) as box, open(os.open(HASHES, appending, 0o644, dir_fd=box), "wb") as file:
+            file.write(text.encode())
 
     # what is written -------------------------------------------------------------------------------------
 
@@ -173,7 +177,9 @@ class DiskSealing:
         except (NotFound, NotAllowed):
             return b""
 
-    def write_manifest(self, session: TreePath, prefix: str, hashed: Sequence[Hashed]) -> str:
+    def write_manifest(
+        self, session: TreePath, prefix: str, hashed: Sequence[Hashed], links: Mapping[TreePath, str]
+    ) -> str:
         """Write manifest and sizes of files below the folder `prefix` of a session; answers the manifest's SHA-256.
 
         Disk: `manifest-sha256.txt` beside raw; a file of that name that is not this is moved aside.
@@ -185,7 +191,8 @@ class DiskSealing:
             records.replace(fd, manifest.NAME, text, 0o444)
         with self._box(session) as box:
             _thaw(box, SIZES)
-            records.replace(box, SIZES, manifest.sizes_written(lines), 0o444)
+            rows = manifest.sizes_written(lines) + manifest.links_written(prefix, links)
+            records.replace(box, SIZES, rows, 0o444)
         return hashlib.sha256(text).hexdigest()
 
     def write_metadata(self, session: TreePath, rows: Sequence[dict[str, Any]]) -> None:
@@ -216,6 +223,8 @@ class DiskSealing:
                 os.mkdir(stamp, 0o755, dir_fd=old)
                 away = os.open(stamp, FOLDER, dir_fd=old)
                 try:
+                    with suppress(FileNotFoundError):
+                        os.unlink(HASHES, dir_fd=box)
                     for folder, name in ((parent, manifest.NAME), (box, SIZES), (box, METADATA), (box, "seal.json")):
                         _thaw(folder, name)
                         with suppress(FileNotFoundError):
@@ -225,6 +234,20 @@ class DiskSealing:
                     os.close(away)
             finally:
                 os.close(old)
+
+    def tidy(self, session: TreePath) -> None:
+        """Remove the half-written files that a crash of ours left; called by whoever holds the session's lock."""
+        with self._folder(session, "tidying up") as parent, self._box(session) as box:
+            links.discard_copy(box)
+            for folder in (parent, box):
+                for name in os.listdir(folder):
+                    if LEFTOVER.match(name) and os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid == os.geteuid():
+                        os.unlink(name, dir_fd=folder)
+
+    def thaw_record(self, session: TreePath, name: str) -> None:
+        """Let one of our records be written again."""
+        with self._box(session) as box:
+            _thaw(box, f"{name}.json")
 
     def forget_record(self, session: TreePath, name: str) -> None:
         """Remove one of our records."""
@@ -247,6 +270,10 @@ class DiskSealing:
             raise RecordCorrupt(path=(session / manifest.NAME).shown, why=str(error)) from error
         known = {p: Line(p, line.sha256, sizes.get(p, -1)) for p, line in lines.items()}
         return known, hashlib.sha256(text).hexdigest()
+
+    def read_links(self, session: TreePath) -> dict[TreePath, str]:
+        """Where the symbolic links pointed to when the session was sealed."""
+        return manifest.links_read(self._record_bytes(session, SIZES))
 
     def recorded_sha256(self, session: TreePath, path: TreePath) -> str:
         """The SHA-256 that the manifest has for a file, nothing where it has none; the last manifests read are kept."""

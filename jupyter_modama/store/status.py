@@ -20,6 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _NO_FOLLOW, _EMPTY_PATH, _NO_AUTOMOUNT = 0x100, 0x1000, 0x800
 _BASIC_AND_BIRTH = 0xFFF
 _IMMUTABLE = 0x10
+_MOUNT_ROOT = 0x2000  # Linux >= 5.8
 _FACCESSAT2, _EFFECTIVE = 439, 0x200
 _FIELDS = struct.Struct("=IIQIIIHxxQQQQqIiqIiqIiqIiIIII")
 
@@ -73,6 +74,15 @@ def may(fd: int, mode: int) -> bool:
     if ctypes.get_errno() in {errno.ENOSYS, errno.EINVAL}:
         return os.access(f"/proc/self/fd/{fd}", mode, effective_ids=True)
     return False
+
+
+def is_mount(fd: int) -> bool:
+    """Whether something is mounted at an open folder, of the same disk too (a bind mount).
+
+    Raises: OSError.
+    """
+    attributes, known = (statx(fd)[i] for i in (2, 10))
+    return bool(attributes & known & _MOUNT_ROOT)
 
 
 def kind_of(mode: int) -> EntryKind:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from jupyter_modama.core.model import Writer
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import writers
+from jupyter_modama.store.status import is_mount
 from jupyter_modama.store.walk import Node, walk
 
 NAMED = 1000
@@ -63,39 +64,41 @@ def survey(raw_fd: int, patience_s: float = math.inf) -> Found:
     wanted: dict[int, int] = {}
 
     def enter(fd: int, path: TreePath, status: os.stat_result) -> bool:
-        if status.st_dev != device:
+        if path and (status.st_dev != device or is_mount(fd)):
             found.mounts.append(path)
             return False
+        if not path and me and status.st_uid != me:
+            _keep(found.foreign, path)
         return True
 
     def failed(path: TreePath, error: OSError) -> None:
         _keep(found.unreadable, path)
 
-    os.listdir(raw_fd)
     keys: dict[tuple[int, int], TreePath] = {}
     for node in walk(raw_fd, enter, failed):
         if patience_s < math.inf and time.monotonic() > end:
             found.complete = False
             break
-        if me and node.status.st_uid != me and not node.is_link:
+        try:
+            status = node.status
+            if node.is_file:
+                status = _probe(node, found, keys)
+                if status.st_nlink > 1:
+                    ends.setdefault(status.st_ino, []).append(node.path)
+                    wanted[status.st_ino] = status.st_nlink
+        except FileNotFoundError:
+            continue
+        if me and status.st_uid != me and not node.is_link:
             _keep(found.foreign, node.path)
-        _count(node, found)
-        if node.is_file:
-            _probe(node, found, keys)
-            if node.status.st_nlink > 1:
-                ends.setdefault(node.status.st_ino, []).append(node.path)
-                wanted[node.status.st_ino] = node.status.st_nlink
-        if JUNK_NAMES.match(node.name.lower()):
-            found.junk_count += 1
-            found.junk_bytes += node.status.st_size if node.is_file else 0
-            _keep(found.junk, node.path)
+        _count(node, status, found)
     if found.complete:
         found.hard_links = [p for inode, paths in ends.items() if len(paths) < wanted[inode] for p in paths]
     _name_writers(found, keys)
     return found
 
 
-def _count(node: Node, found: Found) -> None:
+def _count(node: Node, status: os.stat_result, found: Found) -> None:
+    size = 0
     if node.is_folder:
         found.folders += 1
     elif node.is_link:
@@ -103,25 +106,39 @@ def _count(node: Node, found: Found) -> None:
     elif not node.is_file:
         found.others += 1
     else:
+        size = status.st_size
         found.files += 1
-        found.bytes += node.status.st_size
-        found.empty_files += not node.status.st_size
+        found.bytes += size
+        found.empty_files += not size
+    if JUNK_NAMES.match(node.name.lower()):
+        found.junk_count += 1
+        found.junk_bytes += size
+        _keep(found.junk, node.path)
 
 
-def _probe(node: Node, found: Found, keys: dict[tuple[int, int], TreePath]) -> None:
-    """Note who writes into a file, or that it cannot be known."""
+def _probe(node: Node, found: Found, keys: dict[tuple[int, int], TreePath]) -> os.stat_result:
+    """Note who writes into a file, or that it cannot be known; answers its status.
+
+    Raises: FileNotFoundError.
+    """
     try:
-        with node.opened() as fd:
-            said = writers.probe(fd)
-    except FileNotFoundError:
-        return
+        fd, status = node.open()
     except PermissionError:
         _keep(found.unreadable, node.path)
-        return
+        return node.status
+    except BlockingIOError:  # somebody has a lease for writing
+        status = node.status
+        keys[status.st_dev, status.st_ino] = node.path
+        return status
+    try:
+        said = writers.probe(fd)
+    finally:
+        os.close(fd)
     if said is writers.Probe.NOT_PERMITTED:
         found.unchecked += 1
     elif said is writers.Probe.WRITTEN:
-        keys[node.status.st_dev, node.status.st_ino] = node.path
+        keys[status.st_dev, status.st_ino] = node.path
+    return status
 
 
 def _name_writers(found: Found, keys: dict[tuple[int, int], TreePath]) -> None:

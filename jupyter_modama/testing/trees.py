@@ -125,5 +125,3 @@ def readable_by_all(folder: Path) -> None:
     for above in (folder, *folder.parents):
         if above.stat().st_uid == os.getuid() and not above.stat().st_mode & 0o001 and len(above.parts) > 2:
             above.chmod(above.stat().st_mode | 0o011)
-
-
