@@ -58,6 +58,8 @@ def mrc(item: Item) -> list[Loaded]:
     order = ">" if item.head[212:213] == b"\x11" else "<"
     nx, ny, nz, mode = struct.unpack(order + "4i", item.head[:16])
     (extended,) = struct.unpack(order + "i", item.head[92:96])
+    if item.head[208:211] == b"MAP" and (min(nx, ny, nz) < 1 or extended < 0):
+        raise Incomplete("its header is damaged")
     if mode not in MRC_MODES or min(nx, ny, nz) < 1 or extended < 0:
         raise NotDirect
     shape = (nz, ny, nx) if nz > 1 else (ny, nx)

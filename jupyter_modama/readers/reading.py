@@ -37,6 +37,8 @@ def loaded(item: Item, pixels: int, for_metadata: bool = False) -> list[Loaded]:
         raise Refused("it is empty")
     if hdf5.is_hdf5(item):
         _try_check(item)
+    if "mrc" in item.row.readers:
+        _check_mrc(item)
     reasons: list[str] = []
     for name in _ordered(item.row.readers, for_metadata):
         try:
@@ -58,6 +60,16 @@ def _try_check(item: Item) -> None:
         hdf5.check(item)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise Refused(DAMAGED) from error
+
+
+def _check_mrc(item: Item) -> None:
+    """Other readers believe any size that stands in the header, and would be busy with it for minutes."""
+    try:
+        layouts.mrc(item)
+    except Incomplete:
+        raise
+    except (dm.NotDirect, Refused):
+        return
 
 
 def _ordered(readers: tuple[str, ...], for_metadata: bool) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from jupyter_modama.core.errors import Unsupported
+from jupyter_modama.core.errors import TimedOut, Unsupported
 from jupyter_modama.readers import Pool
 from jupyter_modama.testing import em_files, em_physics
 
@@ -46,15 +46,22 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return SAMPLES
 
 
+@pytest.fixture(scope="module")
+def hasty_pool() -> Iterator[Pool]:
+    """For files of chance, some of which make a reader work for ever."""
+    with Pool(workers=1, seconds=2) as opened:
+        yield opened
+
+
 def answer(pool: Pool, path: Path) -> str:
     """What a person is told of a file: "shown", or why not. Anything else fails the test."""
     found = pool.metadata(path)
     assert found.readable or found.why
     try:
         shown = pool.preview(path)
-    except Unsupported as error:
+    except (TimedOut, Unsupported) as error:
         text = str(error)
-        assert text.startswith(f"{path.name} cannot be shown: ")
+        assert text.startswith((f"{path.name} cannot be shown: ", f"reading {path.name} took longer"))
         assert "Traceback" not in text
         assert str(path.parent) not in text
         return text
@@ -107,7 +114,7 @@ def test_file_cut_anywhere_is_a_normal_answer(
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_bytes_are_a_normal_answer(
-    pool: Pool, samples: dict[str, bytes], tmp_path: Path, extension: str, data: st.DataObject
+    hasty_pool: Pool, samples: dict[str, bytes], tmp_path: Path, extension: str, data: st.DataObject
 ) -> None:
     """Bytes changed anywhere, mostly in the header, never end in anything but a picture or a sentence."""
     content = bytearray(samples[extension])
@@ -116,7 +123,7 @@ def test_damaged_bytes_are_a_normal_answer(
         content[place] = data.draw(st.integers(0, 255))
     path = tmp_path / f"a.{extension}"
     path.write_bytes(content)
-    answer(pool, path)
+    answer(hasty_pool, path)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -126,10 +133,22 @@ def test_damaged_bytes_are_a_normal_answer(
     ),
     content=st.binary(min_size=1, max_size=3000),
 )
-def test_noise_is_a_normal_answer(pool: Pool, tmp_path: Path, extension: str, content: bytes) -> None:
+def test_noise_is_a_normal_answer(hasty_pool: Pool, tmp_path: Path, extension: str, content: bytes) -> None:
     path = tmp_path / f"a.{extension}"
     path.write_bytes(content)
-    answer(pool, path)
+    answer(hasty_pool, path)
+
+
+@pytest.mark.parametrize("place", [3, 7, 11, 95])
+def test_mrc_header_with_impossible_sizes_is_refused_at_once(
+    pool: Pool, samples: dict[str, bytes], tmp_path: Path, place: int
+) -> None:
+    """A negative length is no reason to look for four billion frames."""
+    content = bytearray(samples["mrc"])
+    content[place] = 255
+    (tmp_path / "a.mrc").write_bytes(content)
+    assert "header is damaged" in answer(pool, tmp_path / "a.mrc")
+    assert "header is damaged" in pool.metadata(tmp_path / "a.mrc").why
 
 
 @pytest.mark.parametrize(
