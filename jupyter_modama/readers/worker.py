@@ -42,23 +42,30 @@ def main(arguments: list[str]) -> int:
     guard.limit(memory)
     guard.Fence(room).put_up()
     threading.Thread(target=_end_with_parent, args=(asks, room), daemon=True).start()
-    wire.send(answers, {"ready": os.getpid()})
+    try:
+        wire.send(answers, {"ready": os.getpid()})
+        _serve(asks, answers, idle, room, pixels, memory)
+    except wire.Broken:  # the pool is gone
+        return 0
+    finally:
+        _leave(room)
+    return 0
+
+
+def _serve(asks: int, answers: int, idle: float, room: str, pixels: int, memory: int) -> None:
+    """Raises: wire.Broken."""
     for _ in range(MOST_JOBS):
         if not select.select([asks], [], [], idle)[0]:
-            break
-        try:
-            ask, _blob = wire.receive(asks)
-        except wire.Broken:
-            break
+            return
+        ask, _blob = wire.receive(asks)
         guard.alarm(float(ask["seconds"]) + 1.0)
         answer, blob = _answer(ask, room, pixels, memory)
         guard.alarm(0)
-        wire.send(answers, {**answer, "last": _worn(memory)}, blob)
-        if _worn(memory):
-            break
+        worn = _worn(memory)
+        wire.send(answers, {**answer, "last": worn}, blob)
+        if worn:
+            return
         gc.collect()  # readers leave files open in cycles of objects
-    _leave(room)
-    return 0
 
 
 def _take_pipes() -> tuple[int, int]:

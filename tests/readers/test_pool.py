@@ -119,9 +119,9 @@ def test_memory_limit_ends_in_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     from PIL import Image
 
-    Image.new("L", (30_000, 30_000)).save(path, compress_level=1)
-    with Pool(workers=1, seconds=30, memory_bytes=700 << 20, pixels=10**10) as pool:
-        with pytest.raises(Unsupported, match=r"more memory|does not understand"):
+    Image.new("L", (20_000, 20_000)).save(path, compress_level=1)
+    with Pool(workers=1, seconds=30, memory_bytes=500 << 20, pixels=10**10) as pool:
+        with pytest.raises(Unsupported, match="more memory than the 0.488 GiB"):
             pool.preview(path)
         (pid,) = workers_of(pool) or [0]
         assert pid == 0 or _peak_bytes(pid) < 900 << 20
@@ -278,6 +278,21 @@ def test_worker_ends_with_its_server(image: Path) -> None:
         waiting.wait(0.02)
     while Path(room).exists():
         waiting.wait(0.02)
+
+
+def test_server_that_ends_at_once_leaves_nothing(tmp_path: Path) -> None:
+    """A worker that finds its server gone when it has just started removes its folder and ends."""
+    program = (
+        "from jupyter_modama.readers import Pool; pool = Pool(); print(pool._idle[0].process.pid, pool._idle[0].room)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], check=True, capture_output=True, text=True, env=environment
+    )
+    room = Path(done.stdout.split()[1])
+    assert room.parent == tmp_path
+    while room.exists():
+        threading.Event().wait(0.02)
 
 
 def test_thread_that_started_a_worker_may_end(image: Path) -> None:
