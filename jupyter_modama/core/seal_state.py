@@ -35,7 +35,7 @@ def disk_state(store: Store, session: TreePath) -> tuple[SessionState, Protectio
     if journal is not None:
         if journal.get("partial"):
             return S.PARTIAL, protection, seal
-        begun = seal is not None or protection is not Protection.NONE or bool(journal.get("unsealing"))
+        begun = seal is not None or protection is not Protection.NONE or any(journal.get(key) for key in ("unsealing", "begun"))
         return (S.INTERRUPTED if begun else S.WRITABLE), protection, seal
     if seal is not None:
         held = protection is Protection.IMMUTABLE or protection is seal_protection(store, session)

@@ -227,6 +227,7 @@ def seal_session(store: Store, actor: Actor, wanted: SealSession) -> Generator[P
         state, protection, seal = disk_state(store, where.session)
         if state is S.SEALED:
             raise AlreadySealed(session=where.session.shown)
+        store.sealing.tidy(where.session)
         by = store.sealing.strongest(where.session)
         if state is S.SEALED_BARE:
             by = protection
@@ -249,8 +250,14 @@ def _seal(
     busy = frozenset(found.written) if wanted.writers is Writers.QUIET else frozenset()
     yield Progress("preparing", 0, found.files)
     store.sealing.adopt(where.raw, change=True)
-    now = datetime.now(UTC)
-    journal = {"by": actor.person.uid, "at": now.isoformat(), "protection": by.value, "partial": bool(busy)}
+    begun = disk_state(store, where.session)[0] is not S.WRITABLE  # then there may be protection below an open raw
+    journal = {
+        "by": actor.person.uid,
+        "at": datetime.now(UTC).isoformat(),
+        "protection": by.value,
+        "partial": bool(busy),
+        "begun": begun,
+    }
     if recorded_seal(store, where.session) is not None or seal_warning(store, where.session):
         store.sealing.retire_records(where.session)
     store.write_record(where.session, JOURNAL, journal)
@@ -490,6 +497,7 @@ def unseal_session(store: Store, actor: Actor, wanted: UnsealSession) -> Generat
 def _unseal(store: Store, actor: Actor, where: Place) -> Generator[Progress, None, Session]:
     with store.lock(where.session, f"{LOCKED_FOR_SEAL} (unsealing by {actor.person.login})"):
         _, protection, seal = disk_state(store, where.session)
+        store.sealing.tidy(where.session)
         # The journal first: a crash in between leaves an interrupted session, which can be sealed or unsealed again.
         journal = {"by": actor.person.uid, "at": datetime.now(UTC).isoformat(), "protection": protection.value}
         store.write_record(where.session, JOURNAL, {**journal, "unsealing": True})

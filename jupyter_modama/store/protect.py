@@ -94,7 +94,6 @@ def _all_below(
                 status = os.fstat(fd)
                 if status.st_dev != device:
                     raise OSError(errno.EXDEV, "another file system is mounted there", path)
-                links.forget_copy(fd)
                 if path not in busy:
                     guard.hold(fd, status.st_mode)
                 folders, files = listed(fd)
