@@ -157,6 +157,9 @@ class Summary:
     formats: tuple[FormatCount, ...] = ()
     complete: bool = True
     counted_at: datetime | None = None
+    instrument: str = ""  # this and the next two as the record says, else as the first file does
+    technique: str = ""
+    sample: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_jupyter.jupyter_core import *  # noqa: F403  fixtures and the hooks that run coroutines
+from pytest_jupyter.jupyter_server import *  # noqa: F403
 
-pytest_plugins = ["pytest_jupyter.jupyter_server"]
+# As a plugin they would have to be named at the top, and their loop would be made for every other test too.
 
 
 @pytest.fixture

@@ -1285,6 +1285,12 @@ export interface components {
             complete: boolean;
             /** @default null */
             counted_at: string | null;
+            /** @default  */
+            instrument: string;
+            /** @default  */
+            technique: string;
+            /** @default  */
+            sample: string;
         };
         /** SurveySession */
         SurveySession: {
