@@ -178,9 +178,9 @@ function SessionFacts({ session }: { session: Session }): JSX.Element {
                 [trans.__('First file'), arrival(summary?.first_file, summary?.first_arrival)],
                 [trans.__('Last file'), arrival(summary?.last_file, summary?.last_arrival)],
                 [trans.__('Duration'), summary && summary.duration_s > 0 && span(summary.duration_s)],
-                [trans.__('Instrument'), fields.instrument],
-                [trans.__('Technique'), fields.technique],
-                [trans.__('Sample'), fields.sample],
+                [trans.__('Instrument'), summary?.instrument || fields.instrument],
+                [trans.__('Technique'), summary?.technique || fields.technique],
+                [trans.__('Sample'), summary?.sample || fields.sample],
                 [trans.__('Operator'), fields.operator],
                 [trans.__('Created'), moment(session.created)]
             ]}
