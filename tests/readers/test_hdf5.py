@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_modama.core.errors import Unsupported
 from jupyter_modama.readers import Pool, PreviewWish
-from jupyter_modama.readers.hdf5 import BUDGET_BYTES, ChunkedFrames, price
+from jupyter_modama.readers.hdf5 import ChunkedFrames, price
 from jupyter_modama.readers.opening import Refused
 
 
@@ -91,7 +91,7 @@ def test_budget_holds_for_any_packing(tmp_path: Path, chunks: tuple[int, ...]) -
             ChunkedFrames(data, 2).frame((32, 32), 256)
         except Refused:
             pytest.fail("each of these can be shown in part")
-        assert 0 < data.read <= BUDGET_BYTES
+        assert 0 < data.read <= 192 << 20
 
 
 def test_largest_images_come_first(tmp_path: Path, pool: Pool) -> None:
