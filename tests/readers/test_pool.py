@@ -121,7 +121,7 @@ def test_memory_limit_ends_in_a_sentence(tmp_path: Path) -> None:
 
     Image.new("L", (20_000, 20_000)).save(path, compress_level=1)
     with Pool(workers=1, seconds=30, memory_bytes=500 << 20, pixels=10**10) as pool:
-        with pytest.raises(Unsupported, match="more memory than the 0.488 GiB"):
+        with pytest.raises(Unsupported, match=r"more memory than the 0\.488 GiB"):
             pool.preview(path)
         (pid,) = workers_of(pool) or [0]
         assert pid == 0 or _peak_bytes(pid) < 900 << 20
