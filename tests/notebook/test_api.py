@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from importlib import metadata
 from pathlib import Path
 
@@ -288,3 +289,35 @@ def test_long_lists_are_short_to_read(session: Session) -> None:
 def test_addresses_are_text_to_paste(session: Session) -> None:
     """The path on this computer is among them."""
     assert str(session.raw.parent) in [str(address) for address in session.links()]
+
+
+# In a kernel that has LiberTEM ---------------------------------------------------------------------------------------
+
+WITH_LIBERTEM = """
+import sys, jupyter_modama as modama
+session = modama.project(sys.argv[1]).session(sys.argv[2])
+scan = session.files("scan")[0].load("libertem")
+numbers = modama.load(sys.argv[3], dtype="u2", nav_shape=(2, 2), sig_shape=(4, 4))
+for data in (scan, numbers):
+    print(type(data).__name__, tuple(data.shape))
+"""
+
+
+@pytest.mark.libertem
+def test_load_gives_a_libertem_data_set(session: Session) -> None:
+    """By its word for any format, without it for raw numbers."""
+    from jupyter_modama.libertem import environment
+
+    try:
+        python = environment.find()
+    except Unreachable as missing:
+        pytest.skip(str(missing))
+    np.ones((2, 2, 4, 4), "u2").tofile(session.raw / "numbers ä.raw")
+    arguments = [session.project.path, session.name, f"{session.path}/raw/numbers ä.raw"]
+    done = subprocess.run(
+        [str(python), "-P", "-c", WITH_LIBERTEM, *arguments],
+        check=False, capture_output=True, text=True, timeout=100,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    told = [line for line in done.stdout.splitlines() if "DataSet" in line]
+    assert told == ["NPYDataSet (2, 3, 8, 8)", "RawFileDataSet (2, 2, 4, 4)"], done.stderr
