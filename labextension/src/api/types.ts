@@ -91,6 +91,7 @@ export interface Preview {
 }
 
 export interface PreviewFacts {
+    width?: string | number;
     caption?: string;
     /** What is seen: `image`, `stack`, `diffraction-scan`, `spectrum`, `spectrum-map`, `other`. */
     kind?: string;

@@ -3,6 +3,9 @@ import type { Entry, PreviewFacts, PreviewOptions } from '../api/types';
 import { useAnswer, useModama, useSettled, useTrans } from './context';
 import { Choice, Loading, ProblemBox } from './parts';
 
+/** Pixels across below which a picture is shown larger than it is, pixel by pixel. */
+const SMALL = 200;
+
 /** A picture of the file, with what helps to see something in it. */
 export function PreviewView({ entry, size }: { entry: Entry; size: number }): JSX.Element {
     const { api } = useModama();
@@ -32,7 +35,15 @@ export function PreviewView({ entry, size }: { entry: Entry; size: number }): JS
     }
     return (
         <div className="mo-preview" aria-busy={loading}>
-            {url ? <img src={url} alt={trans.__('Preview of %1', entry.name)} /> : <Loading />}
+            {url ? (
+                <img
+                    src={url}
+                    alt={trans.__('Preview of %1', entry.name)}
+                    className={Number(answer?.facts.width ?? SMALL) < SMALL ? 'mo-small' : ''}
+                />
+            ) : (
+                <Loading />
+            )}
             {answer && <Caption facts={answer.facts} />}
             <div className="mo-sliders">
                 {!isPlot && (
