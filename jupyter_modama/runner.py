@@ -1,16 +1,17 @@
 """Runs long operations as jobs that outlive a page, are seen by every program of the person, and go on after a crash.
 
 A job is begun by `start`, which returns at once (its check has been made by then), or by `run`, which waits. Whoever
-runs a job holds its lock; `resume_interrupted` goes on with jobs whose runner died.
+runs a job holds its lock; `resume_interrupted` goes on with jobs whose runner died, under the same id.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import logging
 import threading
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -18,13 +19,19 @@ from enum import Enum
 from typing import Any
 
 from jupyter_modama.core.errors import Cancelled, ModamaError, StorageError, from_os, printable
+from jupyter_modama.core.layout import place
 from jupyter_modama.core.model import Actor, Job, JobState, Person, PersonKind, Progress, Via
-from jupyter_modama.core.operations import OPERATIONS, Operation, perform
+from jupyter_modama.core.operations import OPERATIONS, Operation, Scope, perform
+from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.store.jobs import Claim
 
 Listener = Callable[[Job], None]
+Steps = Generator[Progress, None, Any]
 WRITTEN_EVERY_S = 0.5
 TOLD_EVERY_S = 0.1
+MOST_TRIES = 5  # what has brought down its runner so often is not begun again
+_LOG = logging.getLogger(__name__)
 
 
 class Runner:
@@ -32,9 +39,10 @@ class Runner:
 
     def __init__(self, store: DiskStore, *, threads: int = 4) -> None:
         self.store = store
+        self.stopping = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="modama-job")
         self._listeners: list[Listener] = []
-        self._stopping = threading.Event()
+        self._waiting: set[_Run] = set()
 
     def listen(self, listener: Listener) -> None:
         """Have every change of a job told, from the thread that runs it."""
@@ -45,158 +53,217 @@ class Runner:
 
         Raises: what its check raises; then there is no job.
         """
-        job, steps = self._begin(operation, wanted, actor)
-        self._pool.submit(self._drive, job, steps)
-        return job
+        return self._submit(self._begin(operation, wanted, actor))
 
     def run(self, operation: Operation, wanted: Any, actor: Actor, on_progress: Listener | None = None) -> Any:
         """Do a long operation as a job here and now, and return its answer.
 
         Raises: what the operation raises; Cancelled when another program asked for it, or on Ctrl-C.
         """
-        job, steps = self._begin(operation, wanted, actor)
-        answer: Future[Any] = Future()
-        self._drive(job, steps, on_progress, answer)
-        return answer.result()
+        run = self._begin(operation, wanted, actor)
+        if on_progress is not None:
+            run.listeners.append(on_progress)
+        return run.drive()
 
-    def _begin(self, operation: Operation, wanted: Any, actor: Actor) -> tuple[Job, Generator[Progress, None, Any]]:
+    def _begin(self, operation: Operation, wanted: Any, actor: Actor) -> _Run:
         steps = perform(operation, wanted, actor=actor, store=self.store)
+        job = self._new_job(operation, wanted, actor)
+        try:
+            claim = self.store.jobs.claim(job.id)
+            try:
+                self.store.jobs.write(job)
+            except BaseException:
+                claim.release()
+                raise
+        except OSError as error:
+            steps.close()
+            doing = "writing down that this job begins"
+            raise from_os(OSError(error.errno, error.strerror, job.id), doing) from error
+        return _Run(self, job, steps, claim, list(self._listeners))
+
+    def _new_job(self, operation: Operation, wanted: Any, actor: Actor) -> Job:
         target = operation.target(wanted)
+        where = place(self.store.site, target)
+        is_session = operation.scope is Scope.SESSION
         now = datetime.now(UTC)
-        job = Job(
+        return Job(
             id=self.store.jobs.new_id(),
             op=operation.name,
             wanted=asdict(wanted),
             actor=actor.person.login,
             state=JobState.QUEUED,
-            project=printable(getattr(wanted, "project", "")),
-            session=printable(getattr(wanted, "session", "")) or target.shown,
+            project=where.project.shown,
+            session=TreePath(where.session.name).shown if is_session else target.shown,
             started=now,
             changed=now,
         )
+
+    def _submit(self, run: _Run) -> Job:
+        self._waiting.add(run)
+        job = run.job
         try:
-            self.store.jobs.write(job)
-        except OSError as error:
-            steps.close()
-            raise from_os(error, "writing down that this job begins") from error
-        return job, steps
-
-    # one job -------------------------------------------------------------------------------------------------------
-
-    def _drive(
-        self,
-        job: Job,
-        steps: Generator[Progress, None, Any],
-        on_progress: Listener | None = None,
-        answer: Future[Any] | None = None,
-    ) -> None:
-        try:
-            with self.store.jobs.running(job.id):
-                job = self._tell(replace(job, state=JobState.RUNNING), on_progress, write=True)
-                try:
-                    result = self._steps(job, steps, on_progress)
-                except BaseException as error:
-                    self._failed(job, error, on_progress)
-                    raise
-                last = self._last
-                ended = replace(
-                    last, state=JobState.DONE, done=last.total, result=plain(result), ended=datetime.now(UTC)
-                )
-                self._tell(ended, on_progress, write=True)
-        except BaseException as error:
-            if answer is not None:
-                answer.set_exception(error)
-            return
-        if answer is not None:
-            answer.set_result(result)
-
-    @property
-    def _last(self) -> Job:
-        job: Job = self._local.job
+            self._pool.submit(self._in_background, run)
+        except RuntimeError as error:  # closed: whoever opens next goes on with it
+            self._let_go(run)
+            raise StorageError(what=f"beginning {job.op}", why="this program is being stopped") from error
         return job
 
-    _local = threading.local()
+    def _in_background(self, run: _Run) -> None:
+        self._waiting.discard(run)
+        with suppress(ModamaError, _Stopped):  # it stands in the job
+            run.drive()
 
-    def _steps(self, job: Job, steps: Generator[Progress, None, Any], on_progress: Listener | None) -> Any:
-        self._local.job = job
-        told = written = 0.0
-        try:
-            step = next(steps)
-            while True:
-                now = time.monotonic()
-                self._local.job = replace(self._last, **asdict(step), changed=datetime.now(UTC))
-                if now - told >= TOLD_EVERY_S:
-                    told = now
-                    keep = now - written >= WRITTEN_EVERY_S
-                    written = now if keep else written
-                    self._tell(self._last, on_progress, write=keep)
-                if self._stopping.is_set():
-                    steps.close()
-                    raise _Stopped
-                if self.store.jobs.cancel_asked(job.id):
-                    self.store.jobs.forget_cancel(job.id)
-                    step = steps.throw(Cancelled(consequence="stopped when asked to"))
-                else:
-                    step = next(steps)
-        except StopIteration as end:
-            return end.value
-
-    def _failed(self, job: Job, error: BaseException, on_progress: Listener | None) -> None:
-        if isinstance(error, _Stopped):
-            return  # the file says that it runs, and nobody holds its lock any more: interrupted
-        if isinstance(error, OSError):
-            error = from_os(error, f"{job.op} of {job.project}/{job.session}")
-        if isinstance(error, KeyboardInterrupt):
-            error = Cancelled(consequence="stopped with Ctrl-C")
-        if not isinstance(error, ModamaError):
-            error = StorageError(
-                what=f"{job.op} of {job.project}/{job.session}", why=f"an unexpected {type(error).__name__}"
-            )
-        state = JobState.CANCELLED if isinstance(error, Cancelled) else JobState.FAILED
-        ended = replace(self._last, state=state, problem=error.problem(job.id), ended=datetime.now(UTC))
-        self._tell(ended, on_progress, write=True)
-
-    def _tell(self, job: Job, on_progress: Listener | None, *, write: bool) -> Job:
-        job = replace(job, changed=datetime.now(UTC))
-        if write:
-            with suppress(OSError):  # a full disk under the state folder must not stop the work itself
-                self.store.jobs.write(job)
-        for listener in (*self._listeners, *([on_progress] if on_progress else [])):
-            listener(job)
-        return job
+    def _let_go(self, run: _Run) -> None:
+        self._waiting.discard(run)
+        run.claim.release()
 
     # after a crash -------------------------------------------------------------------------------------------------
 
     def resume_interrupted(self, actor: Actor) -> list[Job]:
-        """Begin again the jobs of this person whose runner died; each operation goes on where it was."""
-        self.store.audit.close_interrupted()
-        begun = []
-        for old in self.store.jobs.list():
-            if old.state is not JobState.INTERRUPTED or old.actor != actor.person.login:
-                continue
-            operation = OPERATIONS.get(old.op)
-            if operation is None:
-                continue
-            try:
-                begun.append(self.start(operation, wanted_from(operation, old.wanted), actor))
-                self._supersede(old, f"went on as job {begun[-1].id}")
-            except ModamaError as error:
-                self._supersede(old, str(error))
-        return begun
+        """Go on with the jobs of this person whose runner died; each operation knows where it was."""
+        with suppress(ModamaError):
+            self.store.audit.close_interrupted()
+        self.store.jobs.forget_old()
+        mine = (job for job in self.store.jobs.list() if job.actor == actor.person.login)
+        begun = (self._resume(job, actor) for job in mine if job.state is JobState.INTERRUPTED)
+        return [job for job in begun if job is not None]
 
-    def _supersede(self, old: Job, message: str) -> None:
-        now = datetime.now(UTC)
-        with suppress(OSError):
-            self.store.jobs.write(replace(old, state=JobState.CANCELLED, message=message, ended=now, changed=now))
+    def _resume(self, old: Job, actor: Actor) -> Job | None:
+        try:
+            claim = self.store.jobs.claim(old.id)
+        except OSError:
+            return None  # another runner goes on with it
+        job = self.store.jobs.written(old.id)
+        if job is None or job.state.ended:
+            claim.release()
+            return None
+        run = _Run(self, replace(job, state=JobState.QUEUED), _nothing(), claim, list(self._listeners))
+        try:
+            if self.store.jobs.count_try(job.id) > MOST_TRIES:
+                raise StorageError(what=f"going on with {job.op}", why=f"it was interrupted {MOST_TRIES} times")
+            run.steps = self._steps_again(job, actor)
+        except ModamaError as error:
+            run.ended(JobState.FAILED, message="it could not go on", problem=error.problem(job.id))
+            claim.release()
+            return None
+        return self._submit(run)
+
+    def _steps_again(self, job: Job, actor: Actor) -> Steps:
+        why = "this version cannot do it"
+        operation = OPERATIONS.get(job.op)
+        if operation is None:
+            raise StorageError(what=f"going on with {job.op}", why=why)
+        try:
+            wanted = wanted_from(operation, job.wanted)
+            steps: Steps = perform(operation, wanted, actor=actor, store=self.store)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise StorageError(what=f"going on with {job.op}", why=why) from error
+        return steps
 
     def close(self) -> None:
         """Stop: running jobs end at their next step as interrupted, and go on when a runner starts again."""
-        self._stopping.set()
+        self.stopping.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        for run in list(self._waiting):
+            self._let_go(run)
+
+
+class _Run:
+    """One job while it is run, by one thread."""
+
+    def __init__(self, runner: Runner, job: Job, steps: Steps, claim: Claim, listeners: list[Listener]) -> None:
+        self.runner, self.job, self.steps, self.claim, self.listeners = runner, job, steps, claim, listeners
+        self._jobs = runner.store.jobs
+        self._told = self._written = 0.0
+
+    def drive(self) -> Any:
+        """Take all steps and answer as the operation does.
+
+        Raises: ModamaError, _Stopped.
+        """
+        try:
+            try:
+                self._tell(write=True, state=JobState.RUNNING)
+                answer = self._take_steps()
+            except BaseException as error:
+                raise self._failed(error) from error
+            self.ended(JobState.DONE, done=self.job.total, result=plain(answer))
+            return answer
+        finally:
+            self._jobs.forget_cancel(self.job.id)
+            self.claim.release()
+
+    def _take_steps(self) -> Any:
+        stop: Exception | None = None
+        try:
+            while True:
+                step = next(self.steps) if stop is None else self.steps.throw(stop)
+                stop = None
+                try:
+                    stop = self._made(step)
+                except KeyboardInterrupt:
+                    stop = Cancelled(consequence="stopped with Ctrl-C")
+        except StopIteration as end:
+            return end.value
+
+    def _made(self, step: Progress) -> Exception | None:
+        """Tell of a step, and answer why there should be no further one."""
+        self.job = replace(self.job, **asdict(step), changed=datetime.now(UTC))
+        if self.runner.stopping.is_set():
+            self.steps.close()
+            raise _Stopped
+        now = time.monotonic()
+        if now - self._told < TOLD_EVERY_S:
+            return None
+        self._told = now
+        write = now - self._written >= WRITTEN_EVERY_S
+        self._written = now if write else self._written
+        self._tell(write=write)
+        if not self._jobs.cancel_asked(self.job.id):
+            return None
+        self._jobs.forget_cancel(self.job.id)
+        return Cancelled(consequence="stopped when asked to")
+
+    def _failed(self, error: BaseException) -> BaseException:
+        """Write down how the job failed, and answer the error that people see."""
+        if isinstance(error, _Stopped):
+            return error  # the file says that it runs, and nobody holds its lock any more: interrupted
+        doing = f"{self.job.op} of {self.job.project}/{self.job.session}"
+        if isinstance(error, KeyboardInterrupt):
+            error = Cancelled(consequence="stopped with Ctrl-C")
+        elif isinstance(error, OSError):
+            error = from_os(OSError(error.errno, error.strerror, doing), doing)
+        elif not isinstance(error, ModamaError):
+            _LOG.error("%s failed", doing, exc_info=error)
+            error = StorageError(what=doing, why=f"an unexpected {type(error).__name__}")
+        state = JobState.CANCELLED if isinstance(error, Cancelled) else JobState.FAILED
+        self.ended(state, problem=error.problem(self.job.id))
+        return error
+
+    def ended(self, state: JobState, **facts: Any) -> None:
+        self._tell(write=True, state=state, ended=datetime.now(UTC), **facts)
+
+    def _tell(self, *, write: bool, **facts: Any) -> None:
+        self.job = replace(self.job, changed=datetime.now(UTC), **facts)
+        if write:
+            try:
+                self._jobs.write(self.job)
+            except OSError as error:  # a full disk under the state folder must not stop the work itself
+                _LOG.warning("The job %s could not be written down: %s", self.job.id, error.strerror)
+        for listener in self.listeners:
+            try:
+                listener(self.job)
+            except Exception:
+                _LOG.exception("Telling of the job %s failed", self.job.id)
 
 
 class _Stopped(Exception):
     """The runner is being closed."""
+
+
+def _nothing() -> Steps:
+    """The steps of a job that cannot go on."""
+    yield from ()
 
 
 def wanted_from(operation: Operation, record: dict[str, Any]) -> Any:

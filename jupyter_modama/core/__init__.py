@@ -1,1 +1,4 @@
-"""What projects, sessions, seals and entries are, and what may be done with them: standard library only, no disk, no web."""
+"""What projects, sessions, seals and entries are, and what may be done with them.
+
+Standard library only, no disk, no web.
+"""

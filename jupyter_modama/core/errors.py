@@ -72,7 +72,11 @@ class _Facts(dict[str, Any]):
 
 def printable(text: str) -> str:
     """The text with undecodable file-name bytes written as `\\xNN`, fit for JSON and a terminal."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a character, as JSON can hold it
+        raw = text.encode("utf-8", "surrogatepass")
+    return raw.decode("utf-8", "backslashreplace")
 
 
 def _plain(value: Any) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 
+from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound
 from jupyter_modama.core.explain import ExplainEntry, explain_entry
-from jupyter_modama.core.errors import NotAllowed, NotFound
 from jupyter_modama.core.layout import Place, place
 from jupyter_modama.core.model import Actor, Entry, EntryKind, FolderPage, Progress, SessionState
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.core.ports import Listing, Stat, Store
+from jupyter_modama.core.ports import FOLDER_SORTS, Listing, Stat, Store
 from jupyter_modama.core.projects import is_folder
 from jupyter_modama.core.seal_state import read_state
 from jupyter_modama.core.tools import opens_with
@@ -44,6 +44,7 @@ class SortFolder:
 def list_folder(store: Store, actor: Actor, wanted: ListFolder) -> FolderPage:
     """Show one page of a folder, however large it is."""
     path = TreePath.parse(wanted.path, wanted.path_b64)
+    _check_sort(wanted.sort)
     limit = max(1, min(wanted.limit, LARGEST_PAGE))
     listing = store.listing(
         path, start=wanted.start, limit=limit, cursor=wanted.cursor, sort=wanted.sort, filter=wanted.filter
@@ -51,7 +52,14 @@ def list_folder(store: Store, actor: Actor, wanted: ListFolder) -> FolderPage:
     return _page(store, actor, path, listing, wanted.sort)
 
 
+def _check_sort(sort: str) -> None:
+    if sort not in FOLDER_SORTS:
+        raise Invalid(what=f"a folder cannot be sorted by {sort!r}; possible are {', '.join(FOLDER_SORTS)}")
+
+
 def check_sort(store: Store, actor: Actor, wanted: SortFolder) -> None:
+    """Raises: Invalid, NotFound, NotAllowed."""
+    _check_sort(wanted.sort)
     store.access(TreePath.parse(wanted.path, wanted.path_b64))
 
 
@@ -64,7 +72,8 @@ def sort_folder(store: Store, actor: Actor, wanted: SortFolder) -> Generator[Pro
             cursor = step
         else:
             yield Progress("sorting", *step, unit="entries")
-    listing = store.listing(path, start=0, limit=wanted.limit, cursor=cursor, sort=wanted.sort, filter=wanted.filter)
+    limit = max(1, min(wanted.limit, LARGEST_PAGE))
+    listing = store.listing(path, start=0, limit=limit, cursor=cursor, sort=wanted.sort, filter=wanted.filter)
     return _page(store, actor, path, listing, wanted.sort)
 
 
@@ -85,7 +94,7 @@ def _page(store: Store, actor: Actor, path: TreePath, listing: Listing, sort: st
         reason=reason,
         path_b64=path.b64,
         project=where.project.shown,
-        session=where.session.name if where.session and is_folder(store, where.raw) else "",
+        session=TreePath(where.session.name).shown if where.session and is_folder(store, where.raw) else "",
         sort=sort,
     )
 
@@ -119,7 +128,8 @@ def entry_of(store: Store, stat: Stat, sealed: bool) -> Entry:
         modified=stat.modified,
         owner=store.person(stat.uid).login,
         mode=mode_text(stat),
-        writable=store.access(path).write if stat.writable is None else stat.writable,
+        writable=stat.kind is not EntryKind.LINK  # of a link nothing can be written
+        and (store.access(path).write if stat.writable is None else stat.writable),
         sealed=sealed or stat.immutable,
         tools=opens_with(store.site, named, stat.kind),
         target=TreePath(stat.target).shown,

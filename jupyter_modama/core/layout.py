@@ -1,7 +1,7 @@
 """From names to paths and from paths to names: what the layout of an area makes of a folder.
 
-A layout such as `{project}/{session}/raw` or `{beamline}/{proposal}/{visit}/raw` has its raw folder last, the session before it, and
-the project is all before that.
+A layout such as `{project}/{session}/raw` or `{beamline}/{proposal}/{visit}/raw` has its raw folder last, the session
+before it, and the project is all before that.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from jupyter_modama.core.model import Area, Site
 from jupyter_modama.core.paths import TreePath
 
 RECORDS = ".modama"
+NOWHERE = TreePath("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,19 @@ class Place:
 
     path: TreePath
     area: Area | None
-    project: TreePath = TreePath("")
-    session: TreePath = TreePath("")
-    raw: TreePath = TreePath("")
+    project: TreePath = NOWHERE
+    session: TreePath = NOWHERE
+    raw: TreePath = NOWHERE
+
+    @property
+    def layout(self) -> Area:
+        """The area that a project or session lies in.
+
+        Raises: NotFound for a place in none.
+        """
+        if self.area is None:
+            raise NotFound(what=f"area for “{self.path.shown}”")
+        return self.area
 
     @property
     def in_raw(self) -> bool:
@@ -68,12 +79,23 @@ def place(site: Site, path: TreePath) -> Place:
         return Place(path, None)
     levels = 1 + depth(area)
     parts = path.parts
-    if RECORDS in parts:
+    if RECORDS in parts[: levels + 2]:
         return Place(path, area)
     project = TreePath("/".join(parts[:levels])) if len(parts) >= levels else TreePath("")
     session = TreePath("/".join(parts[: levels + 1])) if len(parts) > levels else TreePath("")
     raw = session / area.layout.rsplit("/", 1)[-1] if session else TreePath("")
     return Place(path, area, project, session, raw)
+
+
+def is_records(site: Site, path: TreePath) -> bool:
+    """Whether a path is one of the folders in which we keep records: of the tree, an area, a project or a session.
+
+    A folder of that name further down is somebody's data.
+    """
+    if path.name != RECORDS:
+        return False
+    area = area_of(site, path)
+    return area is None or len(path.parts) <= depth(area) + 3
 
 
 def project_place(site: Site, project: TreePath) -> Place:

@@ -13,7 +13,15 @@ from jupyter_modama.core.model import Site
 from jupyter_modama.core.paths import TreePath
 
 FORBIDDEN = '<>:"|?*\\/'
-DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in "123456789¹²³")}
+DEVICES = {
+    "CON",
+    "PRN",
+    "AUX",
+    "NUL",
+    "CONIN$",
+    "CONOUT$",
+    *(f"{d}{n}" for d in ("COM", "LPT") for n in "123456789¹²³"),
+}
 WINDOWS_PATH = 260
 WINDOWS_ROOM = 120
 
@@ -34,7 +42,9 @@ def checked_name(name: str, siblings: Iterable[str], what: str) -> str:
     folded = fold(name)
     for sibling in siblings:
         if fold(sibling) == folded:
-            same = "" if sibling == name else f" (only the spelling differs from “{name}”, and some computers cannot tell)"
+            same = (
+                "" if sibling == name else f" (only the spelling differs from “{name}”, and some computers cannot tell)"
+            )
             raise AlreadyExists(what=f"{what} “{sibling}”{same}")
     return name
 
@@ -50,9 +60,9 @@ def broken_rule(name: str) -> str:
             return f"it holds an invisible character (U+{ord(sign):04X})"
     if name.startswith("."):
         return "it begins with a dot, which hides it"
-    if name[0] == " ":
+    if name[0].isspace():
         return "it begins with a space"
-    if name[-1] in ". ":
+    if name[-1] == "." or name[-1].isspace():
         return "it ends in a dot or a space, which Windows cannot open"
     if name.split(".")[0].strip().upper() in DEVICES:
         return "Windows keeps this name for a device"
@@ -63,7 +73,7 @@ def broken_rule(name: str) -> str:
 
 def fold(name: str) -> str:
     """What two names share that some computers cannot tell apart."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
 def windows_path(site: Site, path: TreePath) -> str:
@@ -79,6 +89,6 @@ def windows_warning(site: Site, raw: TreePath) -> str:
     if room >= WINDOWS_ROOM:
         return ""
     return (
-        f"On Windows this leaves {max(room, 0)} of {WINDOWS_PATH} characters for the names of files and folders in raw; "
-        "a shorter name is safer."
+        f"On Windows this leaves {max(room, 0)} of {WINDOWS_PATH} characters for the names of files and folders in "
+        "raw; a shorter name is safer."
     )

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, get_type_hints
 
-from jupyter_modama.core import doctor, entries, explain, folders, jobs, links, projects, sealing, sessions
+from jupyter_modama.core import doctor, entries, explain, folders, jobs, links, projects, removal, sealing, sessions
 from jupyter_modama.core.errors import ManagedTree, ModamaError, NotAllowed, NotFound, printable
 from jupyter_modama.core.model import Actor, Progress, Role
 from jupyter_modama.core.paths import TreePath
@@ -104,7 +104,7 @@ ROWS = (
     Operation("session.create", sessions.create_session, R.MEMBER, K.CHANGE, S.PROJECT),
     Operation("session.update", sessions.update_session, R.MEMBER, K.CHANGE, S.SESSION),
     Operation("session.rename", sessions.rename_session, R.MEMBER, K.CHANGE, S.SESSION),
-    Operation("session.remove", sessions.remove_session, R.MEMBER, K.CHANGE, S.SESSION),
+    Operation("session.remove", removal.remove_session, R.MEMBER, K.CHANGE, S.SESSION),
     Operation("session.survey", sealing.survey_session, R.READER, K.READ, S.SESSION),
     Operation("session.seal", sealing.seal_session, R.MEMBER, K.LONG, S.SESSION, check=sealing.check_seal),
     Operation("session.undo_seal", sealing.undo_seal, R.MEMBER, K.LONG, S.SESSION, check=sealing.check_undo),

@@ -24,6 +24,7 @@ class TreePath(str):
         """
         if b64:
             text = _decoded(b64)
+        text = _canonical(text)
         text = text.rstrip("/") if text != "/" else ""
         if text.startswith("/"):
             raise PathRefused(path=printable(text), rule="paths are given below the root, without a leading /")
@@ -68,15 +69,22 @@ class TreePath(str):
         return encoded(self) if self.shown != self else ""
 
 
-
-
 def encoded(text: str) -> str:
     """Bytes of a name or path as URL-safe base64."""
     return base64.urlsafe_b64encode(text.encode("utf-8", "surrogateescape")).decode("ascii")
 
 
+def _canonical(text: str) -> str:
+    """The text as file functions give it: bytes that are UTF-8 after all are no escapes any more."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise PathRefused(path=printable(text), rule="it holds half of a character") from error
+
+
 def _decoded(b64: str) -> str:
     try:
-        return base64.urlsafe_b64decode(b64.encode("ascii")).decode("utf-8", "surrogateescape")
+        raw = base64.b64decode(b64.encode("ascii"), altchars=b"-_", validate=True)
+        return raw.decode("utf-8", "surrogateescape")
     except (binascii.Error, ValueError) as error:
         raise PathRefused(path=b64[:80], rule="path_b64 is not base64") from error

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
-from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound
+from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound, SealingInProgress, printable
 from jupyter_modama.core.layout import area_of, depth, project_place
 from jupyter_modama.core.model import (
     Actor,
@@ -22,11 +21,14 @@ from jupyter_modama.core.model import (
 from jupyter_modama.core.names import checked_name, fold
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat, Store
-from jupyter_modama.core.records import FIELDS, changed_record, record_or_warning, shown_fields
+from jupyter_modama.core.records import FIELDS, changed_record, record_or_warning, recorded_text, shown_fields
 from jupyter_modama.core.roles import role_at
 
 FIRST_AREA = "adhoc"
 SORTS = ("name", "-name", "modified", "-modified", "created", "-created")
+LARGEST_PAGE = 1000
+Of = TypeVar("Of")
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,29 @@ def list_projects(store: Store, actor: Actor, wanted: ListProjects) -> ProjectPa
         raise Invalid(what=f"projects cannot be sorted by {wanted.sort!r}; possible are {', '.join(SORTS)}")
     found = [stat for stat in _project_stats(store, wanted.area) if _matches(stat, wanted.search)]
     found.sort(key=lambda s: _sort_key(s, wanted.sort.lstrip("-")), reverse=wanted.sort.startswith("-"))
-    start = int(wanted.cursor) if wanted.cursor.isdigit() else 0
-    end = start + max(1, min(wanted.limit, 1000))
-    items = tuple(_project(store, actor, stat) for stat in found[start:end])
+    start, end = page_bounds(wanted.cursor, wanted.limit)
+    items = tuple(there(lambda stat: _project(store, actor, stat), found[start:end]))
     return ProjectPage(items, len(found), str(end) if end < len(found) else "")
+
+
+def page_bounds(cursor: str, limit: int) -> tuple[int, int]:
+    """First and last index of a page of a list.
+
+    Raises: Invalid for a cursor that is none.
+    """
+    if cursor and not (cursor.isdecimal() and len(cursor) < 10):
+        raise Invalid(what=f"“{printable(cursor[:40])}” is no place to go on from; please load the list again")
+    start = int(cursor or 0)
+    return start, start + max(1, min(limit, LARGEST_PAGE))
+
+
+def there(look: Callable[[Of], Thing], places: Iterable[Of]) -> Iterator[Thing]:
+    """What can be seen at places; those that vanished or were closed since they were listed are left out."""
+    for at in places:
+        try:
+            yield look(at)
+        except (NotFound, NotAllowed):
+            continue
 
 
 def _matches(stat: Stat, search: str) -> bool:
@@ -150,9 +171,9 @@ def _project(store: Store, actor: Actor, stat: Stat, counted: bool = False) -> P
         path=path.shown,
         name=TreePath(path.name).shown,
         area=area.name if area else "",
-        title=str(record.get("title", "")),
-        description=str(record.get("description", "")),
-        uuid=str(record.get("uuid", "")),
+        title=recorded_text(record, "title"),
+        description=recorded_text(record, "description"),
+        uuid=recorded_text(record, "uuid"),
         owners=owners,
         members=members,
         visibility=Visibility.OPEN if stat.mode & 0o005 == 0o005 else Visibility.PRIVATE,
@@ -176,7 +197,11 @@ def session_names(store: Store, project: TreePath, area: Area) -> tuple[TreePath
     found = []
     try:
         for stat in store.children(project):
-            if stat.kind is EntryKind.FOLDER and not stat.path.name.startswith(".") and is_folder(store, stat.path / raw):
+            if (
+                stat.kind is EntryKind.FOLDER
+                and not stat.path.name.startswith(".")
+                and is_folder(store, stat.path / raw)
+            ):
                 found.append(stat.path)
     except (NotAllowed, NotFound):
         return ()
@@ -194,23 +219,30 @@ def is_folder(store: Store, path: TreePath) -> bool:
 def create_project(store: Store, actor: Actor, wanted: CreateProject) -> Project:
     """Create a project: a folder that its owner and members share."""
     area = _area_to_create_in(store, actor, wanted.area)
-    top = TreePath(area.name)
-    if not is_folder(store, top):
-        store.make_folder(top, like="area")
+    about = changed_record({}, {"title": wanted.title or None, "description": wanted.description or None})
+    checked_name(wanted.name, (), "a project")
+    top = _made_area(store, area)
     with store.names_locked(top):
         siblings = (stat.path.name for stat in store.children(top))
         path = top / checked_name(wanted.name, siblings, "a project")
-        stat = store.make_folder(path, like="project", visibility=wanted.visibility)
-    store.set_owners(path, (actor.person.uid,))
-    record = {
-        "uuid": str(uuid.uuid4()),
-        "title": wanted.title,
-        "description": wanted.description,
-        "owners": [actor.person.uid],
-        "created_by": actor.person.login,
-    }
-    store.write_record(path, "project", record)
-    return _project(store, actor, store.stat(stat.path))
+        with store.new_folder(path, like="project", visibility=wanted.visibility) as building:
+            store.set_owners(building, (actor.person.uid,))
+            made_by = {"owners": [actor.person.uid], "created_by": actor.person.login}
+            store.write_record(building, "project", {**about, **made_by})
+    return _project(store, actor, store.stat(path))
+
+
+def _made_area(store: Store, area: Area) -> TreePath:
+    """The folder of an area, made where it is missing."""
+    top = TreePath(area.name)
+    if is_folder(store, top):
+        return top
+    root = TreePath("")
+    with store.names_locked(root):
+        if not is_folder(store, top):  # nobody else made it meanwhile
+            top = TreePath(checked_name(top, (stat.path.name for stat in store.children(root)), "an area"))
+            store.make_folder(top, like="area")
+    return top
 
 
 def _area_to_create_in(store: Store, actor: Actor, name: str) -> Area:
@@ -218,7 +250,8 @@ def _area_to_create_in(store: Store, actor: Actor, name: str) -> Area:
     wanted = name or (named[0].name if named else FIRST_AREA)
     area = area_of(store.site, TreePath.parse(wanted))
     if area is None or "/" in wanted:
-        raise Invalid(what=f"there is no area called “{wanted}”; areas are {', '.join(a.name for a in store.site.areas)}")
+        areas = ", ".join(a.name for a in store.site.areas) or "the folders at the top of the tree"
+        raise Invalid(what=f"there is no area called “{printable(wanted)}”; areas are {areas}")
     if area.create != "everyone" and role_at(store, actor, TreePath(area.name)) < Role.ADMINISTRATOR:
         raise NotAllowed(what=f"in “{area.name}” projects are created by administrators only; please ask one")
     if depth(area) > 1:
@@ -231,18 +264,25 @@ def update_project(store: Store, actor: Actor, wanted: UpdateProject) -> Project
     path = TreePath.parse(wanted.project, wanted.path_b64)
     project_place(store.site, path)
     stat = _folder(store, path)
-    record, _ = record_or_warning(store, path, "project")
     chosen = {f.name: getattr(wanted, f.name) for f in fields(wanted) if f.name in FIELDS}
-    store.write_record(path, "project", changed_record(record, chosen))
+    with store.names_locked(path):  # two updates at once do not lose each other's fields
+        record, _ = record_or_warning(store, path, "project")
+        store.write_record(path, "project", changed_record(record, chosen))
     return _project(store, actor, stat)
 
 
 def rename_project(store: Store, actor: Actor, wanted: RenameProject) -> Project:
     """Give a project another name; links to its old path end, links by its id go on."""
     path = TreePath.parse(wanted.project, wanted.path_b64)
-    project_place(store.site, path)
+    where = project_place(store.site, path)
     _folder(store, path)
+    if depth(where.layout) > 1:
+        raise NotAllowed(what=f"projects in “{where.layout.name}” are named by the facility's own system")
     with store.names_locked(path.parent):
+        for session in session_names(store, path, where.layout):
+            by = store.lock_holder(session)
+            if by:
+                raise SealingInProgress(session=session.shown, by=by)
         siblings = (s.path.name for s in store.children(path.parent) if s.path != path)
         new = path.parent / checked_name(wanted.name, siblings, "a project")
         if new != path:

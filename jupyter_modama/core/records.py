@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from jupyter_modama.core.errors import Invalid, RecordCorrupt
+from jupyter_modama.core.errors import Invalid, RecordCorrupt, printable
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
 
@@ -27,16 +27,24 @@ LONGEST = 20_000
 
 
 def record_or_warning(store: Store, folder: TreePath, name: str) -> tuple[dict[str, Any], str]:
-    """The record of a folder (empty where there is none), and a sentence where it is damaged: the folder itself still works."""
+    """The record of a folder, empty where there is none, and a sentence where it is damaged.
+
+    The folder itself still works.
+    """
     try:
         return store.read_record(folder, name) or {}, ""
     except RecordCorrupt as error:
         return {}, str(error)
 
 
+def recorded_text(record: dict[str, Any], name: str) -> str:
+    """What a record says of something, fit to be shown: nobody knows who wrote it."""
+    return printable(str(record.get(name) or ""))
+
+
 def shown_fields(record: dict[str, Any]) -> dict[str, str]:
     """The optional fields that say something."""
-    return {name: str(record[name]) for name in OPTIONAL if record.get(name)}
+    return {name: text for name in OPTIONAL if (text := recorded_text(record, name))}
 
 
 def changed_record(record: dict[str, Any], chosen: dict[str, str | None]) -> dict[str, Any]:
@@ -46,7 +54,9 @@ def changed_record(record: dict[str, Any], chosen: dict[str, str | None]) -> dic
     """
     for name, text in chosen.items():
         if text is not None and len(text) > LONGEST:
-            raise Invalid(what=f"the {name} is {len(text):,} characters long, and a record takes {LONGEST:,}; use notes.md")
+            raise Invalid(
+                what=f"the {name} is {len(text):,} characters long, and a record takes {LONGEST:,}; use notes.md"
+            )
     new = {**record, **{name: text for name, text in chosen.items() if text is not None}}
     new.setdefault("uuid", str(uuid.uuid4()))
     return new

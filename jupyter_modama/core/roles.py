@@ -12,8 +12,8 @@ from jupyter_modama.core.ports import Store
 def role_at(store: Store, actor: Actor, path: TreePath) -> Role:
     """The actor's role at a path: of the project that it lies in, or of the site above projects.
 
-    The running person is administrator of an unmanaged tree whose root is theirs. A path that does not exist has the role of its
-    project, so that the answer "not found" comes from the one who looks.
+    The running person is administrator of an unmanaged tree whose root is theirs. A path that does not exist has the
+    role of its project, so that the answer "not found" comes from the one who looks.
     """
     where = place(store.site, path)
     if not store.site.managed_by and _owns(store, actor, TreePath("")):

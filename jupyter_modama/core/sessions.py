@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 
-from jupyter_modama.core.errors import Invalid, NotAllowed, NotEmpty, NotFound
-from jupyter_modama.core.layout import RECORDS, Place, project_place, session_place
-from jupyter_modama.core.model import Actor, Area, EntryKind, Removed, Role, Seal, Session, SessionPage, SessionState
+from jupyter_modama.core.errors import Invalid, ModamaError, NotAllowed, NotFound
+from jupyter_modama.core.layout import Place, project_place, session_place
+from jupyter_modama.core.model import Actor, Area, EntryKind, Role, Seal, Session, SessionPage, SessionState, Summary
 from jupyter_modama.core.names import checked_name, fold, windows_warning
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat, Store
-from jupyter_modama.core.projects import is_folder, session_names
-from jupyter_modama.core.records import FIELDS, changed_record, record_or_warning, shown_fields
+from jupyter_modama.core.projects import is_folder, page_bounds, session_names, there
+from jupyter_modama.core.records import FIELDS, changed_record, record_or_warning, recorded_text, shown_fields
 from jupyter_modama.core.roles import role_at
-from jupyter_modama.core.seal_state import read_state
+from jupyter_modama.core.seal_state import read_state, seal_warning
 
 NOTES = "notes.md"
+NOTES_MADE = "notes_made"
 PATIENCE_S = 1.5
 SORTS = ("name", "-name", "modified", "-modified")
 S = SessionState
@@ -94,19 +95,25 @@ class RemoveSession:
 def list_sessions(store: Store, actor: Actor, wanted: ListSessions) -> SessionPage:
     """List the sessions of a project with their states."""
     where = project_place(store.site, TreePath.parse(wanted.project, wanted.path_b64))
-    assert where.area is not None
     store.access(where.project)
     if wanted.sort not in SORTS:
         raise Invalid(what=f"sessions cannot be sorted by {wanted.sort!r}; possible are {', '.join(SORTS)}")
-    found = [p for p in session_names(store, where.project, where.area) if fold(wanted.search) in fold(p.shown)]
-    by_name = wanted.sort.lstrip("-") == "name"
-    found.sort(key=lambda p: fold(p.name) if by_name else store.stat(p).modified, reverse=wanted.sort.startswith("-"))
-    start = int(wanted.cursor) if wanted.cursor.isdigit() else 0
-    end = start + max(1, min(wanted.limit, 1000))
+    found = _sorted(store, wanted, session_names(store, where.project, where.layout))
+    start, end = page_bounds(wanted.cursor, wanted.limit)
     role = role_at(store, actor, where.project)
-    items = tuple(session_at(store, actor, path, role) for path in found[start:end])
-    proposed = proposed_name(where.area, datetime.now().astimezone())
+    items = tuple(there(lambda path: session_at(store, actor, path, role), found[start:end]))
+    proposed = proposed_name(where.layout, datetime.now().astimezone())
     return SessionPage(items, len(found), str(end) if end < len(found) else "", proposed)
+
+
+def _sorted(store: Store, wanted: ListSessions, paths: Iterable[TreePath]) -> list[TreePath]:
+    """The sessions that a search finds, in the order that is asked for."""
+    found = [path for path in paths if fold(wanted.search) in fold(TreePath(path.name).shown)]
+    backwards = wanted.sort.startswith("-")
+    if wanted.sort.lstrip("-") == "name":
+        return sorted(found, key=lambda path: fold(path.name), reverse=backwards)
+    stats = sorted(there(store.stat, found), key=lambda stat: (stat.modified, stat.path), reverse=backwards)
+    return [stat.path for stat in stats]
 
 
 def proposed_name(area: Area, today: datetime) -> str:
@@ -119,12 +126,30 @@ def show_session(store: Store, actor: Actor, wanted: ShowSession) -> Session:
     path = session_path(wanted)
     session = session_at(store, actor, path, role_at(store, actor, path))
     try:
-        summary = store.summary(_place(store, path).raw, PATIENCE_S)
+        summary = store.summary(existing_place(store, path).raw, PATIENCE_S)
     except NotAllowed:
         return session
+    about = _about(store, session, summary)
+    summary = replace(summary, instrument=about["instrument"], technique=about["technique"], sample=about["sample"])
     if session.seal:
         return replace(session, summary=summary)  # how much it is stands in the seal
     return replace(session, summary=summary, files=summary.files, size_bytes=summary.bytes)
+
+
+_SAID_BY_FILES = {"instrument": "microscope", "technique": "acquisition mode", "sample": "sample"}
+
+
+def _about(store: Store, session: Session, summary: Summary) -> dict[str, str]:
+    """Instrument, technique and sample: what people wrote down counts, else what the first file says of them."""
+    known = {name: session.fields.get(name, "") for name in _SAID_BY_FILES}
+    if all(known.values()) or not summary.first_file:
+        return known
+    try:
+        found = store.readers.metadata(TreePath.parse(f"{session.raw}/{summary.first_file}"))
+    except ModamaError:
+        return known
+    said = {f.name: f.value for f in found.fields}
+    return {name: text or said.get(_SAID_BY_FILES[name], "") for name, text in known.items()}
 
 
 def session_path(wanted: ShowSession | UpdateSession | RenameSession | RemoveSession) -> TreePath:
@@ -132,7 +157,7 @@ def session_path(wanted: ShowSession | UpdateSession | RenameSession | RemoveSes
     return TreePath.parse(f"{wanted.project}/{wanted.session}", wanted.path_b64)
 
 
-def _place(store: Store, path: TreePath) -> Place:
+def existing_place(store: Store, path: TreePath) -> Place:
     """The place of a session that is there: a folder with a raw folder in it.
 
     Raises: NotFound.
@@ -145,12 +170,11 @@ def _place(store: Store, path: TreePath) -> Place:
 
 def session_at(store: Store, actor: Actor, path: TreePath, role: Role) -> Session:
     """One session as a list shows it: without counting, unless its seal says how much it is."""
-    where = _place(store, path)
-    assert where.area is not None
+    where = existing_place(store, path)
     stat, raw = store.stat(path), store.stat(where.raw)
     record, warning = record_or_warning(store, path, "session")
     state, protection, seal = read_state(store, path)
-    derived = path / where.area.derived
+    derived = path / where.layout.derived
     notes = path / NOTES
     return Session(
         project=where.project.shown,
@@ -158,9 +182,9 @@ def session_at(store: Store, actor: Actor, path: TreePath, role: Role) -> Sessio
         path=path.shown,
         raw=where.raw.shown,
         derived=derived.shown if is_folder(store, derived) else "",
-        uuid=str(record.get("uuid", "")),
-        title=str(record.get("title", "")),
-        description=str(record.get("description", "")),
+        uuid=recorded_text(record, "uuid"),
+        title=recorded_text(record, "title"),
+        description=recorded_text(record, "description"),
         created=stat.born or stat.changed,
         modified=max(stat.modified, raw.modified),
         state=state,
@@ -173,7 +197,7 @@ def session_at(store: Store, actor: Actor, path: TreePath, role: Role) -> Sessio
         role=role.name.lower(),
         actions=actions(store, actor, role, state, seal),
         path_b64=path.b64,
-        warning=warning or windows_warning(store.site, where.raw),
+        warning=warning or ("" if seal else seal_warning(store, path)) or windows_warning(store.site, where.raw),
     )
 
 
@@ -186,9 +210,8 @@ def actions(store: Store, actor: Actor, role: Role, state: SessionState, seal: S
         possible.append("seal")
     if seal and state in {S.SEALED, S.SEAL_LOST, S.PARTIAL}:
         possible.append("verify")
-    if state is S.SEALED and seal and seal.undo_until and datetime.now(UTC) < seal.undo_until:
-        if seal.by.uid == actor.person.uid:
-            possible.append("undo_seal")
+    if state is S.SEALED and seal and seal.undo_until and seal.by.uid == actor.person.uid:
+        possible += ["undo_seal"] if datetime.now(UTC) < seal.undo_until else []
     if role >= Role.ADMINISTRATOR and state in {S.SEALED, S.SEALED_BARE, S.PARTIAL, S.INTERRUPTED}:
         possible.append("unseal")
     if state in {S.WRITABLE}:
@@ -208,21 +231,24 @@ def _is_file(store: Store, path: TreePath) -> bool:
 def create_session(store: Store, actor: Actor, wanted: CreateSession) -> Session:
     """Create a session with its raw folder, the folder for results and a page of notes."""
     where = project_place(store.site, TreePath.parse(wanted.project, wanted.path_b64))
-    assert where.area is not None
     now = datetime.now().astimezone()
+    chosen: dict[str, str | None] = {f: getattr(wanted, f) or None for f in FIELDS if hasattr(wanted, f)}
+    about = {**changed_record({}, chosen), "created_by": actor.person.login}
     with store.names_locked(where.project):
         siblings = [stat.path.name for stat in store.children(where.project)]
-        name = checked_name(_completed(wanted.name, where.area, now, siblings), siblings, "a folder")
+        name = checked_name(_completed(wanted.name, where.layout, now, siblings), siblings, "a folder")
         path = where.project / name
-        store.make_folder(path, like="session")
-    raw = session_place(store.site, path).raw
-    # The record first and raw last: a session is a folder with raw, so a crash before that leaves a folder and no half session.
-    chosen: dict[str, str | None] = {f: getattr(wanted, f) or None for f in FIELDS if hasattr(wanted, f)}
-    store.write_record(path, "session", {**changed_record({}, chosen), "created_by": actor.person.login})
-    store.make_folder(path / where.area.derived, like="derived")
-    store.make_file(path / NOTES, notes_text(name, wanted, actor, now))
-    store.make_folder(raw, like="raw")
+        with store.new_folder(path, like="session") as building:
+            notes = store.make_file(building / NOTES, notes_text(name, wanted, actor, now))
+            store.write_record(building, "session", {**about, NOTES_MADE: mark_of(notes)})
+            store.make_folder(building / where.layout.derived, like="derived")
+            store.make_folder(session_place(store.site, building).raw, like="raw")
     return session_at(store, actor, path, role_at(store, actor, path))
+
+
+def mark_of(stat: Stat) -> list[str | int]:
+    """By what a file is known again that nobody has touched; a copy, or a file saved anew, is another one."""
+    return [stat.inode, stat.size_bytes, stat.modified.isoformat()]
 
 
 def _completed(name: str, area: Area, now: datetime, siblings: list[str]) -> str:
@@ -250,51 +276,21 @@ def notes_text(name: str, wanted: CreateSession, actor: Actor, now: datetime) ->
 def update_session(store: Store, actor: Actor, wanted: UpdateSession) -> Session:
     """Change what a session says about itself; possible after the seal, too."""
     path = session_path(wanted)
-    _place(store, path)
-    record, _ = record_or_warning(store, path, "session")
+    existing_place(store, path)
     chosen = {f.name: getattr(wanted, f.name) for f in fields(wanted) if f.name in FIELDS}
-    store.write_record(path, "session", changed_record(record, chosen))
+    with store.names_locked(path):  # two updates at once do not lose each other's fields
+        record, _ = record_or_warning(store, path, "session")
+        store.write_record(path, "session", changed_record(record, chosen))
     return session_at(store, actor, path, role_at(store, actor, path))
 
 
 def rename_session(store: Store, actor: Actor, wanted: RenameSession) -> Session:
     """Give a session another name; its seal and its manifest stay valid."""
     path = session_path(wanted)
-    _place(store, path)
+    existing_place(store, path)
     with store.lock(path, f"renaming by {actor.person.login}"), store.names_locked(path.parent):
         siblings = (s.path.name for s in store.children(path.parent) if s.path != path)
         new = path.parent / checked_name(wanted.name, siblings, "a folder")
         if new != path:
             store.rename(path, new)
     return session_at(store, actor, new, role_at(store, actor, new))
-
-
-def remove_session(store: Store, actor: Actor, wanted: RemoveSession) -> Removed:
-    """Remove a session that holds no files."""
-    path = session_path(wanted)
-    where = _place(store, path)
-    state, _, _ = read_state(store, path)
-    if state is not S.WRITABLE:
-        raise NotEmpty(what=f"session {path.shown}", first=f"a seal ({state})")
-    with store.lock(path, f"removing by {actor.person.login}"):
-        first = next(_content(store, where), None)
-        if first is not None:
-            raise NotEmpty(what=f"session {path.shown}", first=first.shown)
-        store.remove_session_folder(path)
-    return Removed(path.shown)
-
-
-def _content(store: Store, where: Place) -> Iterator[TreePath]:
-    """What would be lost with a session: any file but notes that nobody wrote in, and the records."""
-    for stat in _files_below(store, where.session):
-        if stat.path == where.session / NOTES and stat.born and (stat.modified - stat.born).total_seconds() < 1:
-            continue
-        yield stat.path
-
-
-def _files_below(store: Store, folder: TreePath) -> Iterator[Stat]:
-    for stat in store.children(folder):
-        if stat.kind is not EntryKind.FOLDER:
-            yield stat
-        elif stat.path.name != RECORDS:
-            yield from _files_below(store, stat.path)

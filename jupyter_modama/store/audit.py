@@ -1,17 +1,30 @@
 """Who did what, when, and how it ended: JSON lines, only ever added to.
 
-One line at the begin and one at the end of each change; a begin without an end is closed as interrupted when the next process starts.
+One line at the begin and one at the end of each change. A begin without an end, of a process that is gone, is closed as
+interrupted when the next process starts: each process holds the lock of a file of its own as long as it lives, which
+says so whatever the number of the process is, in another container and on another host with the same home, too.
 """
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import json
+import logging
 import os
 import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from jupyter_modama.core.errors import from_os
+
+_LOG = logging.getLogger(__name__)
+DOING = "writing down in the audit of your account what is done"
 
 
 class FileAudit:
@@ -19,72 +32,170 @@ class FileAudit:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._life: tuple[int, str, int] | None = None  # whose, its name, the descriptor that holds its lock
+        self._guard = threading.Lock()
 
     def begin(self, op: str, actor: str, target: str, wanted: dict[str, Any]) -> str:
-        """Write that something begins, before its first effect. The answer names the line for `end`."""
+        """Write that something begins, before its first effect. The answer names the line for `end`.
+
+        Raises: DiskFull, NotAllowed, StorageError; then nothing must be done.
+        """
         line = secrets.token_hex(8)
-        self._add({"line": line, "op": op, "actor": actor, "target": target, "wanted": wanted, "pid": os.getpid()})
+        try:
+            entry = {"line": line, "op": op, "actor": actor, "target": target, "wanted": wanted}
+            with self._open() as fd:
+                me = {"pid": os.getpid(), "host": socket.gethostname(), "life": living(self._lives)}
+                _append(fd, {**entry, **me})
+        except OSError as error:
+            raise from_os(OSError(error.errno, error.strerror, "audit"), DOING) from error
         return line
 
     def end(self, line: str, outcome: str, detail: str = "") -> None:
-        self._add({"line": line, "outcome": outcome, "detail": detail})
-
-    def _add(self, entry: dict[str, Any]) -> None:
-        self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        text = json.dumps({"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}, default=str)
-        fd = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Write how it ended. What is done is done: that it cannot be written down is only logged."""
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)  # a line is one write, yet a full disk can cut one: start on a line of one's own
-            if not _ends_a_line(self.file):
-                text = "\n" + text
-            os.write(fd, text.encode("utf-8", "backslashreplace") + b"\n")
+            with self._open() as fd:
+                _append(fd, {"line": line, "outcome": outcome, "detail": detail})
+        except OSError:
+            _LOG.exception("The end of %s (%s) could not be written in the audit", line, outcome)
+
+    @contextmanager
+    def _open(self) -> Iterator[int]:
+        """The file, kept from other writers meanwhile."""
+        self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fd = os.open(self.file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield fd
         finally:
             os.close(fd)
 
     def lines(self) -> list[dict[str, Any]]:
         """All lines that can be read; a cut one is passed over."""
         try:
-            raw = self.file.read_bytes().splitlines()
+            return list(_entries(self.file.read_bytes()))
         except FileNotFoundError:
             return []
-        found = []
-        for line in raw:
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(entry, dict):
-                found.append(entry)
-        return found
+
+    @property
+    def _lives(self) -> Path:
+        return self.file.with_name("alive")
 
     def close_interrupted(self) -> int:
-        """Close the begun lines of processes that are gone; answers how many."""
-        begun = {}
-        for entry in self.lines():
-            if "op" in entry:
-                begun[entry["line"]] = entry
-            else:
-                begun.pop(entry.get("line"), None)
-        gone = [line for line, entry in begun.items() if not _alive(int(entry.get("pid", 0)))]
-        for line in gone:
-            self.end(line, "interrupted", "the program that did this ended before it was done")
+        """Close the begun lines of processes that are gone; answers how many.
+
+        Raises: StorageError and its kind.
+        """
+        try:
+            with self._open() as fd:
+                alive = still_alive(self._lives)
+                gone = [line for line, life in _open_lines(_read(fd)).items() if life not in alive]
+                for line in gone:
+                    detail = "the program that did this ended before it was done"
+                    _append(fd, {"line": line, "outcome": "interrupted", "detail": detail})
+        except OSError as error:
+            raise from_os(OSError(error.errno, error.strerror, "audit"), DOING) from error
         return len(gone)
 
 
-def _ends_a_line(file: Path) -> bool:
-    with file.open("rb") as text:
-        size = text.seek(0, os.SEEK_END)
-        if size == 0:
-            return True
-        text.seek(size - 1)
-        return text.read(1) == b"\n"
+def _append(fd: int, entry: dict[str, Any]) -> None:
+    """Add a line, on the disk when this returns; one before it that a full disk or a crash has cut stays as it is."""
+    text = json.dumps({"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}, default=str)
+    size = os.fstat(fd).st_size
+    begin = b"" if size == 0 or os.pread(fd, 1, size - 1) == b"\n" else b"\n"
+    view = memoryview(begin + text.encode("utf-8", "backslashreplace") + b"\n")
+    while view:
+        view = view[os.write(fd, view) :]
+    os.fdatasync(fd)
 
 
-def _alive(pid: int) -> bool:
+def _read(fd: int) -> bytes:
+    with open(fd, "rb", closefd=False) as file:
+        file.seek(0)
+        return file.read()
+
+
+def _entries(raw: bytes) -> Iterator[dict[str, Any]]:
+    for line in raw.split(b"\n"):
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(entry, dict):
+            yield entry
+
+
+def _open_lines(raw: bytes) -> dict[str, str]:
+    """The lines that were begun and have no end, with the life of the process that began them."""
+    found: dict[str, str] = {}
+    for entry in _entries(raw):
+        if "op" in entry:
+            found[str(entry.get("line"))] = str(entry.get("life", ""))
+        else:
+            found.pop(str(entry.get("line")), None)
+    return found
+
+
+# Who is alive --------------------------------------------------------------------------------------------------------
+
+# This process's lives: whose they are (a child does not live its parent's), by the folder that they are kept in.
+_LIVES: dict[Path, tuple[int, str]] = {}
+_GUARD = threading.Lock()
+
+
+def living(folder: Path) -> str:
+    """The name of this process's life in a folder, whose lock it holds until it ends; nothing where none can be had.
+
+    Both functions are to be called by one process at a time.
+    """
+    with _GUARD:
+        pid, name = _LIVES.get(folder, (0, ""))
+        if pid == os.getpid():
+            return name
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        name = secrets.token_hex(8)
+        fd = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            # A lock of the process, not of the open file: children do not inherit it. It is never given back.
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+            (folder / name).unlink()
+            return ""
+        _LIVES[folder] = (os.getpid(), name)
+        atexit.register(_end, folder, os.getpid(), name)
+        return name
+
+
+def still_alive(folder: Path) -> set[str]:
+    """The lives of processes that still run; what those left that do not is cleared away."""
+    with _GUARD:
+        pid, mine = _LIVES.get(folder, (0, ""))
+        found = {mine} if pid == os.getpid() else set()
+        for file in folder.iterdir() if folder.is_dir() else ():
+            if file.name in found:  # it must not be opened: closing it would give the lock back
+                continue
+            if _is_locked(file):
+                found.add(file.name)
+            else:
+                file.unlink(missing_ok=True)
+    return found
+
+
+def _is_locked(file: Path) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        fd = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
         return False
-    except PermissionError:
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
         return True
-    return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def _end(folder: Path, pid: int, name: str) -> None:
+    if pid == os.getpid():
+        with suppress(OSError):
+            (folder / name).unlink()

@@ -1,8 +1,8 @@
 """Opening paths below a root without ever being led out of it.
 
-`openat2` with RESOLVE_BENEATH, NO_SYMLINKS and NO_MAGICLINKS does a whole path in one call; on kernels without it (before 5.6, or
-where a container's filter forbids it) each component is opened with O_NOFOLLOW in turn. Mount points below the root may be crossed
-(facilities mount volumes there); who must not cross them, as the seal, compares `st_dev`.
+`openat2` with RESOLVE_BENEATH, NO_SYMLINKS and NO_MAGICLINKS does a whole path in one call; on kernels without it
+(before 5.6, or where a container's filter forbids it) each component is opened with O_NOFOLLOW in turn. Mount points
+below the root may be crossed (facilities mount volumes there); who must not cross them, as the seal, compares `st_dev`.
 
 Source: openat2(2), Linux.
 """
@@ -22,6 +22,8 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONB
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 PATH_ONLY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
+LONGEST_CALL = 4096  # PATH_MAX: a deeper path is opened piece by piece
+_STEP = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPENAT2 = 437
 _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x02, 0x04, 0x08
 
@@ -40,7 +42,7 @@ def open_beneath(root_fd: int, path: str, flags: int = PATH_ONLY, mode: int = 0)
     """
     if not path:
         path = "."
-    if _has_openat2():
+    if len(os.fsencode(path)) < LONGEST_CALL and _has_openat2():
         return _openat2(root_fd, path, flags, mode)
     return _by_component(root_fd, path, flags, mode)
 
@@ -78,7 +80,7 @@ def _by_component(root_fd: int, path: str, flags: int, mode: int) -> int:
         for name in folders:
             if name == "..":
                 raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
-            inner = os.open(name, FOLDER & ~os.O_NONBLOCK, dir_fd=fd)
+            inner = os.open(name, _STEP, dir_fd=fd)
             os.close(fd)
             fd = inner
         if last == "..":

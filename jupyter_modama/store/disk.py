@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jupyter_modama.core.errors import AlreadyExists, Conflict, NotFound, SealingInProgress, StorageError, from_os
-from jupyter_modama.core.layout import RECORDS, place
+from jupyter_modama.core.errors import (
+    AlreadyExists,
+    Conflict,
+    NotAllowed,
+    NotEmpty,
+    NotFound,
+    RecordCorrupt,
+    SealingInProgress,
+    StorageError,
+    from_os,
+)
+from jupyter_modama.core.layout import RECORDS, is_records, place
 from jupyter_modama.core.model import EntryMetadata, Person, Site, Summary
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Access, Check, Listing, Readers, Rule, Stat
-from jupyter_modama.store import doctor, locks, people, records, rights
+from jupyter_modama.store import changes, doctor, locks, people, records, rights
 from jupyter_modama.store.audit import FileAudit
 from jupyter_modama.store.beneath import FOLDER, PATH_ONLY, open_beneath, opened
 from jupyter_modama.store.index import Index
 from jupyter_modama.store.jobs import JobFolder
-from jupyter_modama.store.listing import Snapshot, Snapshots, sorted_by_stat, stamp_of
+from jupyter_modama.store.listing import Asked, Snapshots, sorted_by_stat, stamp_of
 from jupyter_modama.store.sealing import DiskSealing
 from jupyter_modama.store.status import may, stat_at
 
 OWNERS = "user.modama.owners"
+_PROBLEMS = {errno.ENOENT: "it is gone", errno.EACCES: "you may not look at it", errno.EIO: "the disk cannot read it"}
 
 
 def state_folder() -> Path:
@@ -62,7 +72,7 @@ class DiskStore:
         self.audit = FileAudit(state / "audit.jsonl")
         self.jobs = JobFolder(state / "jobs")
         self.readers: Readers = NoReaders()
-        self.index = Index(self.root_fd, site.root, cache or cache_folder())
+        self.index = Index(self.root_fd, site.root, cache or cache_folder(), lambda path: is_records(self.site, path))
         self.sealing = DiskSealing(self)
         self.checks: list[Check] = doctor.checks(self.root_fd, site)
         self._snapshots = Snapshots()
@@ -106,8 +116,11 @@ class DiskStore:
 
     def _recorded_owners(self, project: TreePath) -> tuple[int, ...]:
         """The owners in the record, for file systems without extended attributes."""
-        record = self.read_record(project, "project") or {}
-        return tuple(uid for uid in record.get("owners", []) if isinstance(uid, int))
+        try:
+            owners = (self.read_record(project, "project") or {}).get("owners")
+        except RecordCorrupt:
+            return ()
+        return tuple(uid for uid in owners if type(uid) is int) if isinstance(owners, list) else ()
 
     def set_owners(self, project: TreePath, uids: tuple[int, ...]) -> bool:
         """Write down the owners; answers whether the file system could keep them with the folder."""
@@ -170,20 +183,25 @@ class DiskStore:
 
     def listing(self, path: TreePath, *, start: int, limit: int, cursor: str, sort: str, filter: str) -> Listing:
         with self.opened(path, FOLDER, "listing") as fd:
-            snapshot, changed = self._snapshots.take(fd, path, sort, filter, cursor)
+            snapshot, changed = self._snapshots.take(fd, Asked(path, sort, filter, self._hidden(path)), cursor)
             start = min(max(start, 0), len(snapshot.names))
             stats = tuple(self._page_stat(fd, path / name) for name in snapshot.names[start : start + limit])
         return Listing(stats, len(snapshot.names), start, snapshot.token, changed)
 
     def sort_listing(self, path: TreePath, sort: str, filter: str) -> Iterator[tuple[int, int] | str]:
         """Sort a folder of any size by size or time: yields (done, total), at last the cursor of the listing."""
+        asked = Asked(path, sort, filter, self._hidden(path))
         with self.opened(path, FOLDER, "listing") as fd:
             stamp = stamp_of(fd)
-            for step in sorted_by_stat(fd, sort, filter):
+            for step in sorted_by_stat(fd, asked):
                 if isinstance(step, list):
-                    yield self._snapshots.keep(Snapshot((path, sort, filter), stamp, step)).token
+                    yield self._snapshots.keep(asked, stamp, step).token
                 else:
                     yield step
+
+    def _hidden(self, path: TreePath) -> str:
+        """The name that a listing of a folder leaves out: that of our records, where there can be some."""
+        return RECORDS if is_records(self.site, path / RECORDS) else ""
 
     def _page_stat(self, fd: int, path: TreePath) -> Stat | tuple[TreePath, str]:
         try:
@@ -191,7 +209,7 @@ class DiskStore:
             writable = os.access(path.name, os.W_OK, dir_fd=fd, effective_ids=True, follow_symlinks=False)
             return replace(stat, writable=writable)
         except OSError as error:
-            return path, "it is gone" if error.errno == errno.ENOENT else error.strerror or str(error)
+            return path, _PROBLEMS.get(error.errno or 0) or error.strerror or str(error)
 
     def access(self, path: TreePath) -> Access:
         with self.opened(path, PATH_ONLY, "looking at") as fd:
@@ -239,10 +257,16 @@ class DiskStore:
             finally:
                 os.close(box)
         try:
-            with locks.held(file, purpose):
+            with self.translated(folder, "locking"):
+                try:
+                    locks.acquire(file, purpose)
+                except BlockingIOError as error:
+                    by = locks.holder(file) or "another program"
+                    raise SealingInProgress(session=folder.shown, by=by) from error
+            try:
                 yield
-        except BlockingIOError as error:
-            raise SealingInProgress(session=folder.shown, by=locks.holder(file) or "another program") from error
+            finally:
+                locks.release(file)
         finally:
             os.close(file)
 
@@ -264,88 +288,79 @@ class DiskStore:
             try:
                 with locks.names_locked(fd):
                     yield
-            except BlockingIOError as error:
+            except BlockingIOError as error:  # what the block raises are errors of ours
                 raise Conflict(what=f"“{folder.shown}” is busy; please try again in a moment") from error
 
     def make_folder(self, path: TreePath, *, like: str, visibility: str = "") -> Stat:
-        """Make a folder with the mode of its kind (`like`: area, project, session, raw, derived).
-
-        Below a project a folder has the mode of the one above it: the project's root is the gate. Where that one has a default
-        ACL, the kernel has applied it and the mode is left alone.
-        """
+        """Make a folder with the mode of its kind (`like`: area, project, session, raw, derived)."""
         with self.opened(path.parent, FOLDER, "making a folder in") as parent:
             try:
-                os.mkdir(path.name, 0o777, dir_fd=parent)
+                changes.make_folder(parent, path.name, changes.folder_mode(parent, like, visibility))
             except FileExistsError as error:
                 raise AlreadyExists(what=f"something called “{path.shown}”") from error
-            fd = os.open(path.name, FOLDER, dir_fd=parent)
-            try:
-                mode = self._mode(parent, like, visibility)
-                if mode is not None:
-                    os.fchmod(fd, mode)
-            finally:
-                os.close(fd)
             return stat_at(parent, path.name, path)
 
-    def _mode(self, parent: int, like: str, visibility: str) -> int | None:
-        if like == "area":
-            return 0o755
-        if like == "project":
-            return 0o3755 if visibility == "open" else 0o3700
-        try:
-            os.getxattr(parent, "system.posix_acl_default")
-        except OSError:
-            return os.fstat(parent).st_mode & 0o2777
-        return None
+    @contextmanager
+    def new_folder(self, path: TreePath, *, like: str, visibility: str = "") -> Iterator[TreePath]:
+        """Make a folder with all that belongs in it: the block fills it under a hidden name.
+
+        Disk: it is there under its own name at the end, or not at all; a crash leaves the hidden one.
+        """
+        building = path.parent / changes.hidden_name("new")
+        with self.opened(path.parent, FOLDER, f"making “{path.name}” in") as parent:
+            changes.clear_leftovers(parent)
+            self.make_folder(building, like=like, visibility=visibility)
+            try:
+                yield building
+                self.rename(building, path)
+            except BaseException:
+                changes.discard(parent, building.name)
+                raise
 
     def make_file(self, path: TreePath, text: str) -> Stat:
         """Make a small text file that must not exist yet, writable like the folder that it lies in."""
         with self.opened(path.parent, FOLDER, "making a file in") as parent:
-            mode = os.fstat(parent).st_mode & 0o666
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            fd = os.open(path.name, flags, mode, dir_fd=parent)
-            try:
-                os.write(fd, text.encode("utf-8", "backslashreplace"))
-            finally:
-                os.close(fd)
+            changes.make_file(parent, path.name, text)
             return stat_at(parent, path.name, path)
 
     def rename(self, old: TreePath, new: TreePath) -> None:
         """Give an entry another name in the same folder; never over something that is there."""
         with self.opened(old.parent, FOLDER, "renaming in") as parent:
             try:
-                os.stat(new.name, dir_fd=parent, follow_symlinks=False)
-            except FileNotFoundError:
-                os.rename(old.name, new.name, src_dir_fd=parent, dst_dir_fd=parent)
-            else:
-                raise AlreadyExists(what=f"something called “{new.shown}”")
+                changes.rename(parent, old.name, new.name)
+            except FileExistsError as error:
+                raise AlreadyExists(what=f"something called “{new.shown}”") from error
+            os.fsync(parent)
 
-    def remove_session_folder(self, path: TreePath) -> None:
-        """Remove a session that holds only folders, its notes and our records; anything else stops it and nothing is lost.
+    def remove_session_folder(self, path: TreePath, notes: Stat | None) -> None:
+        """Remove a session that holds only folders, its own record and these untouched notes.
 
-        The session is put aside under another name first, so that nobody writes into it meanwhile by its path.
+        Anything else, and anything that appears meanwhile, stops it and stays. Raises: NotEmpty.
         """
+        raw = place(self.site, path).raw.name
         with self.opened(path.parent, FOLDER, "removing from") as parent:
-            aside = f".{secrets.token_hex(4)}.removed"
-            os.rename(path.name, aside, src_dir_fd=parent, dst_dir_fd=parent)
+            changes.clear_leftovers(parent)
             try:
-                _remove_folders(parent, aside, spare=(RECORDS, "notes.md"))
-            except OSError:
-                os.rename(aside, path.name, src_dir_fd=parent, dst_dir_fd=parent)
-                raise
-            _remove_rest(parent, aside)
+                changes.remove_session(parent, path.name, raw, notes)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+                first = TreePath(str(error.filename or "something new")).shown
+                raise NotEmpty(what=f"session {path.shown}", first=first) from error
 
     # records -------------------------------------------------------------------------------------------------------
 
     def trusted_at(self, folder: TreePath) -> Any:
-        """Who may write records about a folder: the system; in a tree without a service also who owns the project's folder."""
+        """Who may write records about a folder: the system.
+
+        In a tree without a service also who owns the project's folder, and who made the session.
+        """
         trusted = set(self.system_uids)
         if not self.site.managed_by:
-            project = place(self.site, folder).project or folder
-            try:
-                trusted.add(self.stat(project).uid)
-            except (NotFound, StorageError):
-                pass
+            where = place(self.site, folder)
+            for owned in filter(None, (where.project or folder, where.session)):
+                with suppress(NotFound, NotAllowed, StorageError):
+                    trusted.add(self.stat(owned).uid)
         return trusted.__contains__
 
     def read_record(self, folder: TreePath, name: str) -> dict[str, Any] | None:
@@ -359,30 +374,3 @@ class DiskStore:
             records.write_record(self.root_fd, folder, name, record, self.trusted_at(folder))
         except OSError as error:
             raise self._said(error, folder, f"writing the record {name} of") from error
-
-
-def _remove_folders(parent: int, name: str, spare: tuple[str, ...] = ()) -> None:
-    """Remove the folders in a folder from below, then it; stops at the first file. What is spared stays, and so does its folder."""
-    fd = os.open(name, FOLDER, dir_fd=parent)
-    try:
-        for inner in os.listdir(fd):
-            if inner not in spare:
-                _remove_folders(fd, inner)
-    finally:
-        os.close(fd)
-    if not spare:
-        os.rmdir(name, dir_fd=parent)
-
-
-def _remove_rest(parent: int, name: str) -> None:
-    """Remove what was spared: notes and our records."""
-    fd = os.open(name, FOLDER, dir_fd=parent)
-    try:
-        for inner in os.listdir(fd):
-            try:
-                os.unlink(inner, dir_fd=fd)
-            except IsADirectoryError:
-                _remove_rest(fd, inner)
-    finally:
-        os.close(fd)
-    os.rmdir(name, dir_fd=parent)

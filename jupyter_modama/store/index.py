@@ -11,111 +11,145 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.model import FormatCount, Summary
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store.beneath import FOLDER, open_beneath
-from jupyter_modama.store.status import moment, statx
+from jupyter_modama.store.counting import Tally, count
 
 FRESH_S = 2.0
 FRESH_FACTOR = 20.0  # what took 3 s to count is believed for a minute more
+AT_ONCE = 2
 _TABLE = "CREATE TABLE IF NOT EXISTS summary (path BLOB PRIMARY KEY, inode INTEGER, took REAL, body TEXT NOT NULL)"
+# What says nothing about the file itself: others are writing, the disk is full, it may not be written or opened.
+_UNDAMAGED = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+}
 
 
 class Index:
-    """What was counted below one root."""
+    """What was counted below one root; `ours` says which folders hold records and are not counted."""
 
-    def __init__(self, root_fd: int, root: str, cache: Path) -> None:
+    def __init__(self, root_fd: int, root: str, cache: Path, ours: Callable[[TreePath], bool]) -> None:
         self.root_fd = root_fd
+        self.ours = ours
         self.file = cache / f"index-{hashlib.sha256(root.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.sqlite"
-        self._counting: dict[TreePath, Future[Summary]] = {}
+        self._counting: dict[TreePath, tuple[Future[Summary], Tally]] = {}
         self._guard = threading.Lock()
-        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="modama-count")
+        self._room = threading.Semaphore(AT_ONCE)
+        self._closed = threading.Event()
 
     def summary(self, path: TreePath, patience_s: float) -> Summary:
-        """The counts of a folder: fresh ones, or after the patience those of last time, or what is there so far.
+        """The counts of a folder: fresh ones, or after the patience those of last time, or what is counted so far.
 
         Raises: OSError where the folder cannot be opened at all.
         """
         fd = open_beneath(self.root_fd, path, FOLDER)
-        inode, modified = os.fstat(fd).st_ino, os.fstat(fd).st_mtime
-        os.close(fd)
+        inode = os.fstat(fd).st_ino
         known, took = self._recall(path, inode)
         if known and known.counted_at:
             age = (datetime.now(UTC) - known.counted_at).total_seconds()
-            older = known.counted_at.timestamp() > modified
-            if 0 <= age < (FRESH_S if older else 0.0) + FRESH_FACTOR * took:
+            if 0 <= age < FRESH_S + FRESH_FACTOR * took:
+                os.close(fd)
                 return known
-        with self._guard:
-            counting = self._counting.get(path)
-            if counting is None:
-                counting = self._counting[path] = self._pool.submit(self._count, path, inode)
+        counting, tally = self._begin(path, fd, inode)
         try:
             return counting.result(timeout=patience_s)
         except NotYet:
-            return replace(known, complete=False) if known else Summary(0, 0, 0, complete=False)
+            return replace(known, complete=False) if known else tally.summary(complete=False)
 
-    def _count(self, path: TreePath, inode: int) -> Summary:
+    def _begin(self, path: TreePath, fd: int, inode: int) -> tuple[Future[Summary], Tally]:
+        """Count an open folder, which is closed, in the background, unless somebody does already."""
+        with self._guard:
+            if path in self._counting:
+                os.close(fd)
+                return self._counting[path]
+            begun = self._counting[path] = (Future(), Tally())
+        # A daemon: a program that ends does not wait for a count, which the next one can make again.
+        threading.Thread(target=self._count, args=(path, fd, inode, *begun), name="modama-count", daemon=True).start()
+        return begun
+
+    def _count(self, path: TreePath, fd: int, inode: int, counting: Future[Summary], tally: Tally) -> None:
         try:
-            begun = time.monotonic()
-            found = count(self.root_fd, path)
-            self._remember(path, inode, found, time.monotonic() - begun)
-            return found
+            with self._room:
+                begun = time.monotonic()
+                count(fd, path, tally, self.ours, self._closed.is_set)
+                found = tally.summary(complete=not self._closed.is_set())
+                if found.complete:
+                    self._remember(path, inode, found, time.monotonic() - begun)
+            counting.set_result(found)
+        except BaseException as error:
+            counting.set_exception(error)
         finally:
+            os.close(fd)
             with self._guard:
                 self._counting.pop(path, None)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Let what is being counted stop."""
+        self._closed.set()
 
     # the file ----------------------------------------------------------------------------------------------------
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        base = sqlite3.connect(self.file, timeout=2.0)
-        try:
+        with closing(sqlite3.connect(self.file, timeout=2.0)) as base:
             base.execute(_TABLE)
             with base:
                 yield base
-        finally:
-            base.close()
 
     def _recall(self, path: TreePath, inode: int) -> tuple[Summary | None, float]:
         try:
             with self._open() as base:
-                row = base.execute(
-                    "SELECT body, took FROM summary WHERE path = ? AND inode = ?", (_key(path), inode)
-                ).fetchone()
+                found = "SELECT body, took FROM summary WHERE path = ? AND inode = ?"
+                row = base.execute(found, (_key(path), _signed(inode))).fetchone()
             return (_from_json(json.loads(row[0])), float(row[1])) if row else (None, 0.0)
-        except (sqlite3.Error, OSError, ValueError, TypeError, KeyError):
-            self._start_anew()
+        except OSError:
+            return None, 0.0
+        except (sqlite3.Error, ValueError, TypeError, KeyError, AttributeError) as error:
+            self._start_anew(error)
             return None, 0.0
 
     def _remember(self, path: TreePath, inode: int, found: Summary, took_s: float) -> None:
         body = json.dumps(asdict(found), default=lambda v: v.isoformat())
         try:
             with self._open() as base:
-                base.execute("REPLACE INTO summary VALUES (?, ?, ?, ?)", (_key(path), inode, took_s, body))
-        except (sqlite3.Error, OSError):
-            self._start_anew()
+                row = (_key(path), _signed(inode), took_s, body)
+                base.execute("REPLACE INTO summary (path, inode, took, body) VALUES (?, ?, ?, ?)", row)
+        except OSError:
+            return
+        except sqlite3.Error as error:
+            self._start_anew(error)
 
-    def _start_anew(self) -> None:
-        """Throw a damaged index away; a full disk only means that nothing is remembered."""
+    def _start_anew(self, error: Exception) -> None:
+        """Throw a damaged index away; where it is only busy, or the disk full, nothing is remembered, that is all."""
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is not None and code & 0xFF in _UNDAMAGED:
+            return
         for name in (self.file, self.file.with_name(self.file.name + "-journal")):
             try:
                 name.unlink(missing_ok=True)
             except OSError:
                 return
+
+
+def _signed(inode: int) -> int:
+    """The inode as a number that SQLite can hold; some file systems use all 64 bits."""
+    return inode - (1 << 64) if inode >= 1 << 63 else inode
 
 
 def _key(path: TreePath) -> bytes:
@@ -126,75 +160,3 @@ def _from_json(body: dict[str, Any]) -> Summary:
     times = {k: datetime.fromisoformat(body[k]) for k in ("first_arrival", "last_arrival", "counted_at") if body[k]}
     formats = tuple(FormatCount(**f) for f in body["formats"])
     return Summary(**{**body, **times, "formats": formats})
-
-
-class _Tally:
-    def __init__(self) -> None:
-        self.files = self.bytes = self.folders = 0
-        self.formats: dict[str, list[int]] = {}
-        self.first: tuple[float, str] | None = None
-        self.last: tuple[float, str] | None = None
-
-    def add(self, name: str, path: str, size: int, arrived: float) -> None:
-        self.files += 1
-        self.bytes += size
-        ending = name.rpartition(".")[2].lower() if "." in name.lstrip(".") else ""
-        per_format = self.formats.setdefault(ending if len(ending) <= 12 else "", [0, 0])
-        per_format[0] += 1
-        per_format[1] += size
-        if self.first is None or (arrived, path) < self.first:
-            self.first = (arrived, path)
-        if self.last is None or (arrived, path) > self.last:
-            self.last = (arrived, path)
-
-
-def count(root_fd: int, path: TreePath) -> Summary:
-    """Count files and bytes below a folder, by descriptors; what cannot be opened is left out.
-
-    A file arrived when it was born here; where the file system keeps no births, when it last changed.
-    """
-    tally = _Tally()
-    top = open_beneath(root_fd, path, FOLDER)
-    _walk(top, "", tally)
-    formats = sorted((FormatCount(n, c, b) for n, (c, b) in tally.formats.items()), key=lambda f: (-f.bytes, f.format))
-    first, last = tally.first or (0.0, ""), tally.last or (0.0, "")
-    shown = (TreePath(first[1]).shown, TreePath(last[1]).shown)
-    return Summary(
-        files=tally.files,
-        bytes=tally.bytes,
-        folders=tally.folders,
-        first_file=shown[0],
-        first_arrival=moment(int(first[0]), int(first[0] % 1 * 1e9)) if tally.first else None,
-        last_file=shown[1],
-        last_arrival=moment(int(last[0]), int(last[0] % 1 * 1e9)) if tally.last else None,
-        duration_s=last[0] - first[0],
-        formats=tuple(formats[:50]),
-        counted_at=datetime.now(UTC),
-    )
-
-
-def _walk(fd: int, prefix: str, tally: _Tally) -> None:
-    """Count below an open folder, which is closed."""
-    inner: list[str] = []
-    try:
-        with os.scandir(fd) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    if entry.name != RECORDS:
-                        inner.append(entry.name)
-                elif entry.is_file(follow_symlinks=False):
-                    try:
-                        found = statx(fd, entry.name)
-                    except OSError:
-                        continue
-                    born = found[14] + found[15] / 1e9 if found[14] > 0 else found[17] + found[18] / 1e9
-                    tally.add(entry.name, prefix + entry.name, found[8], born)
-        for name in inner:
-            tally.folders += 1
-            try:
-                below = os.open(name, FOLDER, dir_fd=fd)
-            except OSError:
-                continue
-            _walk(below, f"{prefix}{name}/", tally)
-    finally:
-        os.close(fd)

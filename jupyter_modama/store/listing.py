@@ -9,31 +9,52 @@ import fnmatch
 import os
 import re
 import secrets
+import sys
 import threading
 import time
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from jupyter_modama.core.errors import CursorExpired, Invalid
-from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.paths import TreePath
 
 KEPT_S = 600.0
 KEPT_BYTES = 200 << 20
 SORTED_BY_STAT = 20_000
 SORTED_NATURALLY = 20_000
+TOLD_EVERY = 5000
+BY_STAT = {"size", "modified"}
 _SETTLED_NS = 50_000_000
 
-SORTS = ("name", "-name", "modified", "-modified", "size", "-size", "type", "-type")
+Stamp = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which folder, in which order, which names of it: all but `hidden` that pass the filter."""
+
+    path: TreePath
+    sort: str = "name"
+    filter: str = ""
+    hidden: str = ""
+
+    @property
+    def by(self) -> str:
+        return self.sort.lstrip("-")
+
+    @property
+    def backwards(self) -> bool:
+        return self.sort.startswith("-")
 
 
 @dataclass(slots=True)
 class Snapshot:
     """The names of a folder as they were, in the order that was asked for."""
 
-    key: tuple[str, str, str]
-    stamp: tuple[int, int, int]
+    key: Asked
+    stamp: Stamp
     names: list[str]
     token: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     used: float = field(default_factory=time.monotonic)
@@ -41,7 +62,8 @@ class Snapshot:
 
     @property
     def bytes(self) -> int:
-        return 200 + sum(len(name) + 58 for name in self.names[:1000]) * max(1, len(self.names) // 1000)
+        some = self.names[:: max(1, len(self.names) // 1000)]
+        return 200 + len(self.names) * (8 + sum(map(sys.getsizeof, some)) // max(1, len(some)))
 
 
 class Snapshots:
@@ -52,35 +74,39 @@ class Snapshots:
         self._sizes: dict[str, int] = {}
         self._guard = threading.Lock()
 
-    def take(self, fd: int, path: TreePath, sort: str, filter_text: str, cursor: str) -> tuple[Snapshot, bool]:
+    def take(self, fd: int, asked: Asked, cursor: str) -> tuple[Snapshot, bool]:
         """The snapshot that a cursor stands for, or one of now, and whether the folder has moved on since.
 
         Raises: CursorExpired, Invalid.
         """
-        if sort not in SORTS:
-            raise Invalid(what=f"a folder cannot be sorted by {sort!r}; possible are {', '.join(SORTS)}")
         stamp = stamp_of(fd)
-        key = (path, sort, filter_text)
         with self._guard:
             self._forget_old()
-            found = self._kept.get(cursor) if cursor else self._same(key, stamp)
-        if found is not None and found.key == key:
-            found.used = time.monotonic()
-            return found, found.stamp != stamp
+            found = self._kept.get(cursor) if cursor else self._same(asked, stamp)
+            if found is not None and found.key == asked and found.stamp[:2] == stamp[:2]:
+                found.used = time.monotonic()
+                return found, found.stamp != stamp
         if cursor:
             raise CursorExpired()
-        return self.keep(Snapshot(key, stamp, names_of(fd, sort, filter_text), settled=_settled(stamp))), False
+        return self.keep(asked, stamp, names_of(fd, asked)), False
 
-    def keep(self, snapshot: Snapshot) -> Snapshot:
+    def keep(self, asked: Asked, stamp: Stamp, names: list[str]) -> Snapshot:
+        """Pin the names of a folder that had this stamp before they were read."""
+        snapshot = Snapshot(asked, stamp, names, settled=_settled(stamp))
         with self._guard:
             self._kept[snapshot.token] = snapshot
             self._sizes[snapshot.token] = snapshot.bytes
             self._forget_old()
         return snapshot
 
-    def _same(self, key: tuple[str, str, str], stamp: tuple[int, int, int]) -> Snapshot | None:
+    @property
+    def bytes(self) -> int:
+        """What all of them take in memory, about."""
+        return sum(self._sizes.values())
+
+    def _same(self, asked: Asked, stamp: Stamp) -> Snapshot | None:
         for kept in reversed(self._kept.values()):
-            if kept.key == key and kept.stamp == stamp and kept.settled:
+            if kept.key == asked and kept.stamp == stamp and kept.settled:
                 return kept
         return None
 
@@ -88,54 +114,54 @@ class Snapshots:
         now = time.monotonic()
         for token in [t for t, s in self._kept.items() if now - s.used > KEPT_S]:
             del self._kept[token], self._sizes[token]
-        while len(self._kept) > 1 and sum(self._sizes.values()) > KEPT_BYTES:
+        while len(self._kept) > 1 and self.bytes > KEPT_BYTES:
             oldest = min(self._kept.values(), key=lambda s: s.used)
             del self._kept[oldest.token], self._sizes[oldest.token]
 
 
-def stamp_of(fd: int) -> tuple[int, int, int]:
-    """What changes when names in a folder change: its inode and time of modification."""
+def stamp_of(fd: int) -> Stamp:
+    """What changes when names in a folder change: its times; that of modification alone rsync sets back."""
     found = os.fstat(fd)
-    return found.st_dev, found.st_ino, found.st_mtime_ns
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _settled(stamp: tuple[int, int, int]) -> bool:
+def _settled(stamp: Stamp) -> bool:
     # A folder that changed within the clock's tick may change again without its time changing.
-    return time.time_ns() - stamp[2] > _SETTLED_NS
+    return time.time_ns() - max(stamp[2:]) > _SETTLED_NS
 
 
-def names_of(fd: int, sort: str, filter_text: str) -> list[str]:
-    """The names of a folder in order: folders first, our own records left out.
+def names_of(fd: int, asked: Asked) -> list[str]:
+    """The names of a folder in order, folders first.
 
     Sorting by size or time looks at every entry, and is refused above SORTED_BY_STAT of them (see `sorted_by_stat`).
     """
-    folders, others = split_names(fd, filter_text)
-    what = sort.lstrip("-")
-    if what in {"size", "modified"}:
-        if len(folders) + len(others) > SORTED_BY_STAT:
+    folders, others = split_names(fd, asked)
+    if asked.by in BY_STAT:
+        count = len(folders) + len(others)
+        if count > SORTED_BY_STAT:
             raise Invalid(
-                what=f"this folder has {len(folders) + len(others):,} entries, and sorting that many by {what} takes a "
-                "while: start it as a job (folder.sort), or type a filter first",
-                entries=len(folders) + len(others),
+                what=f"this folder has {count:,} entries, and sorting that many by {asked.by} takes a while: start it "
+                "as a job (folder.sort), or type a filter first",
+                entries=count,
             )
         return [
             name
             for part in (folders, others)
-            for name in sorted(part, key=lambda n: (_stat_key(fd, n, what), n), reverse=sort.startswith("-"))
+            for name in sorted(part, key=lambda n: (_stat_key(fd, n, asked.by), n), reverse=asked.backwards)
         ]
-    return _by_name(folders, sort) + _by_name(others, sort)
+    return _by_name(folders, asked) + _by_name(others, asked)
 
 
-def split_names(fd: int, filter_text: str) -> tuple[list[str], list[str]]:
-    """The names of folders and of everything else that pass a filter (part of a name, or a pattern with * ? [])."""
+def split_names(fd: int, asked: Asked) -> tuple[list[str], list[str]]:
+    """The names of folders and of everything else that pass the filter."""
     folders: list[str] = []
     others: list[str] = []
-    keep = matcher(filter_text)
+    keep = matcher(asked.filter)
     with os.scandir(fd) as entries:
         for entry in entries:
             (folders if entry.is_dir(follow_symlinks=False) else others).append(entry.name)
-    if RECORDS in folders:
-        folders.remove(RECORDS)
+    if asked.hidden in folders:
+        folders.remove(asked.hidden)
     if keep is not None:
         return [n for n in folders if keep.search(n)], [n for n in others if keep.search(n)]
     return folders, others
@@ -145,18 +171,20 @@ def matcher(filter_text: str) -> re.Pattern[str] | None:
     """The pattern of a filter: a part of the name in any case, or with * ? [] the whole name."""
     if not filter_text:
         return None
+    # Names from a Mac have their accents apart.
+    spellings = {filter_text, *(unicodedata.normalize(form, filter_text) for form in ("NFC", "NFD"))}
     if any(sign in filter_text for sign in "*?["):
-        return re.compile(fnmatch.translate(filter_text), re.IGNORECASE)
-    return re.compile(re.escape(filter_text), re.IGNORECASE)
+        return re.compile("|".join(rf"\A{fnmatch.translate(text)}" for text in sorted(spellings)), re.IGNORECASE)
+    return re.compile("|".join(map(re.escape, sorted(spellings))), re.IGNORECASE)
 
 
-def _by_name(names: list[str], sort: str) -> list[str]:
-    if sort.lstrip("-") == "type":
-        names.sort(key=lambda n: (n.rpartition(".")[2].lower() if "." in n else "", n), reverse=sort.startswith("-"))
+def _by_name(names: list[str], asked: Asked) -> list[str]:
+    if asked.by == "type":
+        names.sort(key=lambda n: (n.rpartition(".")[2].lower() if "." in n else "", n), reverse=asked.backwards)
     elif len(names) <= SORTED_NATURALLY:
-        names.sort(key=natural, reverse=sort.startswith("-"))
+        names.sort(key=natural, reverse=asked.backwards)
     else:
-        names.sort(reverse=sort.startswith("-"))
+        names.sort(reverse=asked.backwards)
     return names
 
 
@@ -177,18 +205,24 @@ def _stat_key(fd: int, name: str, what: str) -> int:
     return found.st_size if what == "size" else found.st_mtime_ns
 
 
-def sorted_by_stat(fd: int, sort: str, filter_text: str) -> Iterator[tuple[int, int] | list[str]]:
-    """The names of a folder of any size in order of size or time: yields (done, total), at last the names."""
-    folders, others = split_names(fd, filter_text)
+def sorted_by_stat(fd: int, asked: Asked) -> Iterator[tuple[int, int] | list[str]]:
+    """The names of a folder of any size in order of size or time: yields (done, total), at last the names.
+
+    An order that needs no look at the entries is made at once.
+    """
+    if asked.by not in BY_STAT:
+        yield names_of(fd, asked)
+        return
+    folders, others = split_names(fd, asked)
     total, done = len(folders) + len(others), 0
     names: list[str] = []
     for part in (folders, others):
         keyed = []
         for name in part:
-            keyed.append((_stat_key(fd, name, sort.lstrip("-")), name))
+            keyed.append((_stat_key(fd, name, asked.by), name))
             done += 1
-            if done % 5000 == 0:
+            if done % TOLD_EVERY == 0:
                 yield done, total
-        keyed.sort(reverse=sort.startswith("-"))
+        keyed.sort(reverse=asked.backwards)
         names += [name for _, name in keyed]
     yield names

@@ -1,4 +1,5 @@
-"""Locks that die with the process that holds them: open-file-description locks, one file per session, and one per folder of names.
+"""Locks that die with the process that holds them: open-file-description locks, one file per session, and one per
+folder of names.
 
 Source: fcntl(2), F_OFD_SETLK; flock(2).
 """
@@ -12,18 +13,18 @@ import os
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _FLOCK = struct.Struct("hhqqi4x")
+_NOT_HERE = {errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
 def _asked(kind: int) -> bytes:
     return _FLOCK.pack(kind, os.SEEK_SET, 0, 0, 0)
 
 
-@contextmanager
-def held(fd: int, purpose: str) -> Iterator[None]:
-    """Hold the lock of an open file while the block runs; the file says for what.
+def acquire(fd: int, purpose: str) -> None:
+    """Take the lock of an open file until `release`, or until the file is closed; the file says for what.
 
     Raises: BlockingIOError when somebody else holds it.
     """
@@ -33,13 +34,29 @@ def held(fd: int, purpose: str) -> Iterator[None]:
         if error.errno in {errno.EAGAIN, errno.EACCES}:
             raise BlockingIOError(error.errno, "locked") from error
         raise
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, json.dumps({"purpose": purpose, "pid": os.getpid(), "since": time.time()}).encode(), 0)
+    with suppress(OSError):  # on a full disk the lock holds all the same, only nobody knows for what
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, json.dumps({"purpose": purpose, "pid": os.getpid(), "since": time.time()}).encode(), 0)
+
+
+def release(fd: int) -> None:
+    """Give the lock of an open file back."""
+    with suppress(OSError):
+        os.ftruncate(fd, 0)
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _asked(fcntl.F_UNLCK))
+
+
+@contextmanager
+def held(fd: int, purpose: str) -> Iterator[None]:
+    """Hold the lock of an open file while the block runs; the file says for what.
+
+    Raises: BlockingIOError when somebody else holds it.
+    """
+    acquire(fd, purpose)
     try:
         yield
     finally:
-        os.ftruncate(fd, 0)
-        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _asked(fcntl.F_UNLCK))
+        release(fd)
 
 
 def holder(fd: int) -> str:
@@ -48,7 +65,7 @@ def holder(fd: int) -> str:
     if _FLOCK.unpack(answer)[0] == fcntl.F_UNLCK:
         return ""
     try:
-        return str(json.loads(os.pread(fd, 4096, 0))["purpose"])
+        return str(json.loads(os.pread(fd, 4096, 0))["purpose"]) or "another program"
     except (ValueError, KeyError, TypeError):
         return "another program"
 
@@ -57,6 +74,7 @@ def holder(fd: int) -> str:
 def names_locked(folder_fd: int, patience_s: float = 10.0) -> Iterator[None]:
     """Keep other programs of ours from creating names in a folder while the block looks and creates.
 
+    Where a file system has no locks for folders this does nothing: creating a name is one step of the kernel's anyway.
     Raises: BlockingIOError after the patience.
     """
     fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder_fd)
@@ -70,6 +88,10 @@ def names_locked(folder_fd: int, patience_s: float = 10.0) -> Iterator[None]:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
+            except OSError as error:
+                if error.errno in _NOT_HERE:
+                    break
+                raise
         yield
     finally:
         os.close(fd)

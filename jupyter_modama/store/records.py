@@ -9,16 +9,20 @@ import errno
 import json
 import os
 import secrets
+import stat
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_modama.core.errors import NotAllowed, RecordCorrupt
 from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.store.beneath import FILE, FOLDER, open_beneath, opened
+from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, open_beneath, opened
 
 LARGEST = 4 << 20
 Trusted = Callable[[int], bool]
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.EPERM, errno.ENXIO}
 
 
 def read_record(root_fd: int, folder: TreePath, name: str, trusted: Trusted) -> dict[str, Any] | None:
@@ -26,26 +30,39 @@ def read_record(root_fd: int, folder: TreePath, name: str, trusted: Trusted) -> 
 
     Raises: RecordCorrupt where it is ours and cannot be read.
     """
-    path = folder / RECORDS / f"{name}.json"
     try:
-        fd = open_beneath(root_fd, path, FILE)
+        box = open_beneath(root_fd, folder / RECORDS, PATH_ONLY | os.O_DIRECTORY)
     except OSError as error:
-        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.EPERM}:
+        if error.errno in _ABSENT:
             return None
         raise
     try:
-        with opened(root_fd, folder / RECORDS) as box:
-            if not (_ours(box, trusted) and _ours(fd, trusted)):
-                return None
-        text = os.read(fd, LARGEST)
+        return _read(box, name, (folder / RECORDS / f"{name}.json").shown, trusted) if _ours(box, trusted) else None
+    finally:
+        os.close(box)
+
+
+def _read(box: int, name: str, shown: str, trusted: Trusted) -> dict[str, Any] | None:
+    """The record in an open folder that is believed."""
+    try:
+        fd = os.open(f"{name}.json", FILE, dir_fd=box)
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return None
+        raise
+    try:
+        if not _ours(fd, trusted):
+            return None
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise RecordCorrupt(path=shown, why="it is no file")
+        record = json.loads(os.read(fd, LARGEST))
+    except (ValueError, RecursionError, OSError) as error:
+        why = (error.strerror or "it cannot be read") if isinstance(error, OSError) else str(error)
+        raise RecordCorrupt(path=shown, why=why) from error
     finally:
         os.close(fd)
-    try:
-        record = json.loads(text)
-        if not isinstance(record, dict):
-            raise ValueError("it holds no object")
-    except ValueError as error:
-        raise RecordCorrupt(path=path.shown, why=str(error)) from error
+    if not isinstance(record, dict):
+        raise RecordCorrupt(path=shown, why="it holds no object")
     return record
 
 
@@ -57,34 +74,58 @@ def _ours(fd: int, trusted: Trusted) -> bool:
 def write_record(root_fd: int, folder: TreePath, name: str, record: dict[str, Any], trusted: Trusted) -> None:
     """Write the record of a folder; after a crash or on a full disk the old one is still there.
 
-    Disk: `<folder>/.modama/<name>.json`, made with `.modama` where there is none.
+    Disk: `<folder>/.modama/<name>.json`, made with `.modama` where there is none; a damaged one is kept beside it.
     Raises: OSError, NotAllowed where `.modama` belongs to somebody who cannot be trusted with it.
     """
+    text = json.dumps(record, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
     with opened(root_fd, folder) as parent:
         box = records_folder(parent, folder, trusted)
     try:
-        replace(box, f"{name}.json", json.dumps(record, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace"))
+        try:
+            _read(box, name, name, trusted)
+        except RecordCorrupt:
+            aside = f"{name}.json.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+            os.rename(f"{name}.json", aside, src_dir_fd=box, dst_dir_fd=box)
+        replace(box, f"{name}.json", text)
     finally:
         os.close(box)
 
 
 def records_folder(parent: int, folder: TreePath, trusted: Trusted) -> int:
-    """A descriptor of `.modama` in an open folder, made where it is missing."""
+    """A descriptor of `.modama` in an open folder, made where it is missing.
+
+    Raises: OSError, NotAllowed where it is not ours.
+    """
     try:
         os.mkdir(RECORDS, 0o755, dir_fd=parent)
         made = True
     except FileExistsError:
         made = False
-    box = os.open(RECORDS, FOLDER, dir_fd=parent)
-    if made:
-        os.fchmod(box, 0o755)  # whatever a default ACL gave: only the system writes here
-    if not _ours(box, trusted):
+    try:
+        box = os.open(RECORDS, FOLDER, dir_fd=parent)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
+            raise _not_ours(folder) from error
+        raise
+    try:
+        if made:
+            os.fchmod(box, 0o755)  # whatever a default ACL gave: only the system writes here
+        if not _ours(box, trusted):
+            raise _not_ours(folder)
+    except BaseException:
         os.close(box)
-        raise NotAllowed(
-            what=f"{(folder / RECORDS).shown} belongs to somebody who could forge records in it; "
-            "an administrator can repair that"
-        )
+        if made:
+            with suppress(OSError):
+                os.rmdir(RECORDS, dir_fd=parent)
+        raise
     return box
+
+
+def _not_ours(folder: TreePath) -> NotAllowed:
+    return NotAllowed(
+        what=f"{(folder / RECORDS).shown} belongs to somebody who could forge records in it; "
+        "an administrator can repair that"
+    )
 
 
 def replace(box: int, name: str, content: bytes, mode: int = 0o644) -> None:
@@ -102,13 +143,7 @@ def replace(box: int, name: str, content: bytes, mode: int = 0o644) -> None:
             os.close(fd)
         os.rename(temporary, name, src_dir_fd=box, dst_dir_fd=box)
     except BaseException:
-        _forget(temporary, box)
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=box)
         raise
     os.fsync(box)
-
-
-def _forget(name: str, box: int) -> None:
-    try:
-        os.unlink(name, dir_fd=box)
-    except FileNotFoundError:
-        pass
