@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
-from jupyter_modama.readers.frames import Loaded, RawFrames, described
+from jupyter_modama.readers.frames import Loaded, RawFrames, described, single
 from jupyter_modama.readers.model import Axis
 from jupyter_modama.readers.opening import Item, Refused
 
@@ -160,6 +160,6 @@ def _product(sizes: list[int]) -> int:
 
 
 def _axis(position: int, size: int, scale: Any) -> Axis:
-    step, origin = float(_group(scale).get("Scale", 1.0)), float(_group(scale).get("Origin", 0.0))
+    step, origin = single(_group(scale).get("Scale", 1.0)), float(_group(scale).get("Origin", 0.0))
     name, unit = ("x", "y", "frame")[position], str(_group(scale).get("Units", "")).replace("\u00b5", "µ")
     return Axis(name, size, step, -origin * step, unit, navigate=position == 2)

@@ -56,7 +56,17 @@ def described(
     axes = [*plain[:navigation], *(Axis(name, n) for name, n in zip(names, shape[navigation:], strict=False))]
     known = scales or {}
     axes = [known.get(i, axis) for i, axis in enumerate(axes)]
-    return SignalInfo(index, title, kind_of(navigation, signal_axes), tuple(shape), str(dtype), tuple(axes))
+    return SignalInfo(index, title, kind_of(navigation, signal_axes), tuple(shape), _named(dtype), tuple(axes))
+
+
+def _named(dtype: Any) -> str:
+    """The name of a number type without its byte order, which is the file's business."""
+    return "rgb" if dtype == "rgb" else str(np.dtype(dtype).name)
+
+
+def single(value: float) -> float:
+    """A number of single precision as it was meant: 0.02, not 0.0199999996."""
+    return float(f"{value:.7g}")
 
 
 class RawFrames:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from jupyter_modama.readers.dm import NotDirect
-from jupyter_modama.readers.frames import ArrayFrames, Loaded, RawFrames, described
+from jupyter_modama.readers.frames import ArrayFrames, Loaded, RawFrames, described, single
 from jupyter_modama.readers.model import Axis, Field
 from jupyter_modama.readers.opening import Incomplete, Item, Refused
 
@@ -68,7 +68,7 @@ def mrc(item: Item) -> list[Loaded]:
         raise (Incomplete if item.head[208:211] == b"MAP" else Refused)(EARLY)
     cells, sizes = struct.unpack(order + "3i", item.head[28:40]), struct.unpack(order + "3f", item.head[40:52])
     scales = {
-        len(shape) - 1 - i: Axis(("x", "y")[i], (nx, ny)[i], sizes[i] / cells[i] / 10, unit="nm")
+        len(shape) - 1 - i: Axis(("x", "y")[i], (nx, ny)[i], single(sizes[i] / cells[i] / 10), unit="nm")
         for i in range(2)
         if cells[i] > 0 and sizes[i] > 0
     }

@@ -22,13 +22,13 @@ def lattice_image(size: int = 1024, seed: int = 1) -> Array:
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     grain = boundary((size, size)).astype(np.float32)
-    image = grain * _fringes(x, y, 0.10) + (1 - grain) * _fringes(x, y, 0.62)
-    thickness = 1 + 0.3 * np.sin(x / size * 3) * np.cos(y / size * 2)
+    image = grain * (_fringes(x, y, 0.10) + 0.4) + (1 - grain) * _fringes(x, y, 0.62)
+    thickness = 1 + 0.06 * np.sin(x / size * 3) * np.cos(y / size * 2)
     found: Array = random.poisson(240 * thickness * (1 + 0.22 * image)).astype(np.uint16)
     return found
 
 
-def _fringes(x: Array, y: Array, turn: float, spacing: float = 11.0) -> Array:
+def _fringes(x: Array, y: Array, turn: float, spacing: float = 27.0) -> Array:
     """Three sets of lattice planes, 60 degrees apart."""
     total = np.zeros_like(x)
     for k in range(3):

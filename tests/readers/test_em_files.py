@@ -105,3 +105,16 @@ def test_scan_shows_the_grains_in_a_dark_field(scan: Any) -> None:
     assert (
         dark_field[13:, 8:].mean() > 3 * dark_field[:3].mean() or dark_field[:3].mean() > 3 * dark_field[13:, 8:].mean()
     )
+
+
+@pytest.mark.parametrize("name", ["a.dm4", "a.mrc"])
+def test_scale_and_number_type_are_told_as_meant(tmp_path: Path, pool: Pool, name: str) -> None:
+    """Files keep scales in single precision and numbers in a byte order; neither is shown to people."""
+    image = np.ones((20, 30), "f4")
+    if name == "a.dm4":
+        em_files.write_dm4(tmp_path / name, image.shape, "f4", [image], scales=[(0.02, "nm")] * 2)
+    else:
+        em_files.write_mrc(tmp_path / name, image, 0.02)
+    found = pool.preview(tmp_path / name).signal
+    assert [(axis.scale, axis.unit) for axis in found.axes] == [(0.02, "nm")] * 2
+    assert found.dtype == "float32"
