@@ -6,13 +6,17 @@ import errno
 import grp
 import os
 import pwd
+import stat
 import struct
 from collections.abc import Collection
+from functools import reduce
+from operator import or_
 
 from jupyter_modama.core.errors import NotAdoptable
+from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import flags, people
-from jupyter_modama.store.beneath import FOLDER, opened
+from jupyter_modama.store.beneath import FILE, FOLDER, opened
 from jupyter_modama.store.rights import ACL, acl_at
 
 STICKY = 0o1000
@@ -40,6 +44,7 @@ def adopt(root_fd: int, raw: TreePath, system: Collection[int], *, change: bool)
     if is_root and change:
         for path in (raw.parent, raw):
             _own(root_fd, path)
+        _own_records(root_fd, raw.parent)
     return weak
 
 
@@ -57,24 +62,42 @@ def _own(root_fd: int, path: TreePath) -> None:
             os.fchmod(fd, (mode & 0o7777) | STICKY)
 
 
+def _own_records(root_fd: int, session: TreePath) -> None:
+    """Take over what the owner so far has written down about the session: of the system's session it would not be believed.
+
+    Nothing but the description goes over: what says something about a seal has to be the system's own.
+    """
+    try:
+        with opened(root_fd, session / RECORDS, FOLDER) as box:
+            if os.fstat(box).st_uid != os.geteuid():
+                os.fchmod(box, 0o755)
+                os.fchown(box, os.geteuid(), -1)
+            with opened(box, TreePath("session.json"), FILE) as fd:
+                status = os.fstat(fd)
+                if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid != os.geteuid():
+                    os.fchmod(fd, 0o644)
+                    os.fchown(fd, os.geteuid(), -1)
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, errno.ELOOP, errno.ENOTDIR}:
+            raise
+
+
 def _keep_in(fd: int, status: os.stat_result) -> None:
     """Let the person who has owned a folder so far go on making files in it, by an entry in its ACL.
 
     Nobody else gains by the wider mask. Where the file system has no ACLs only the mode counts.
     """
-    bits = status.st_mode >> 6 & 7
-    entries = acl_at(fd) or [(_USER_OBJ, bits, 0), (_GROUP_OBJ, status.st_mode >> 3 & 7, 0), (_OTHER, status.st_mode & 7, 0)]
-    mask = next((allowed for tag, allowed, _ in entries if tag == _MASK), 7)
+    owner, group, other = status.st_mode >> 6 & 7, status.st_mode >> 3 & 7, status.st_mode & 7
+    entries = acl_at(fd) or [(_USER_OBJ, owner, 0), (_GROUP_OBJ, group, 0), (_OTHER, other, 0)]
+    mask = next((bits for tag, bits, _ in entries if tag == _MASK), 7)
     limited = {_USER, _GROUP_OBJ, _GROUP}
-    kept = [(tag, allowed & mask if tag in limited else allowed, ident) for tag, allowed, ident in entries if tag != _MASK]
+    kept = [(tag, bits & mask if tag in limited else bits, ident) for tag, bits, ident in entries if tag != _MASK]
     kept = [entry for entry in kept if (entry[0], entry[2]) != (_USER, status.st_uid)]
-    kept.append((_USER, bits, status.st_uid))
-    widest = 0
-    for tag, allowed, _ in kept:
-        widest |= allowed if tag in limited else 0
+    kept.append((_USER, owner, status.st_uid))
+    widest = reduce(or_, (bits for tag, bits, _ in kept if tag in limited))
     kept.append((_MASK, widest, 0))
-    rows = sorted((tag, ident if tag in {_USER, _GROUP} else _NOBODY, allowed) for tag, allowed, ident in kept)
-    raw = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", tag, allowed, ident) for tag, ident, allowed in rows)
+    rows = sorted((tag, ident if tag in {_USER, _GROUP} else _NOBODY, bits) for tag, bits, ident in kept)
+    raw = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", tag, bits, ident) for tag, ident, bits in rows)
     try:
         os.setxattr(fd, ACL, raw)
     except OSError as error:
