@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_modama.core.errors import Invalid, ModamaError, Unsupported, printable
-from jupyter_modama.core.model import Axis, EntryKind, EntryMetadata, MetadataField, Signal
+from jupyter_modama.core.model import EntryKind, EntryMetadata
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat
+from jupyter_modama.readers.tree import entry_metadata
 from jupyter_modama.store.disk import DiskStore, cache_folder
 
-NEEDED = ("numpy", "h5py", "PIL", "rsciio")
+KNOWN = 256  # files of which the metadata is kept in memory
+NEEDED = ("numpy", "h5py", "PIL", "rsciio", "tifffile")
 MISSING = "nothing to read microscope files with is installed here (pip install 'jupyter-modama[readers]')"
 
 
@@ -39,6 +41,7 @@ class Previews:
         self._pool: Any = None
         self._cache: Any = None
         self._guard = threading.Lock()
+        self._known: dict[tuple[Any, ...], EntryMetadata] = {}
 
     def _ready(self) -> Any:
         if not self.available:
@@ -62,12 +65,24 @@ class Previews:
         """What the instrument wrote; a file that cannot be read is a normal answer."""
         if not self.available:
             return EntryMetadata(path.shown, "", False, MISSING)
-        _, file = self._judged(path)
+        stat, file = self._judged(path)
+        key = (stat.device, stat.inode, stat.modified, stat.size_bytes, path)
+        with self._guard:
+            if key in self._known:
+                return self._known[key]
+        answer = self._read(path, file)
+        with self._guard:
+            self._known[key] = answer
+            while len(self._known) > KNOWN:
+                del self._known[next(iter(self._known))]
+        return answer
+
+    def _read(self, path: TreePath, file: Path) -> EntryMetadata:
         try:
             found = self._ready().metadata(file)
         except ModamaError as error:
             return EntryMetadata(path.shown, "", False, printable(str(error)).replace(str(file), path.shown))
-        return _entry_metadata(path, found)
+        return entry_metadata(path, found)
 
     def preview(self, arguments: Mapping[str, str]) -> Shown:
         """The picture that the arguments of an address ask for.
@@ -117,12 +132,3 @@ def _wish(kind: Any, arguments: Mapping[str, str]) -> Any:
 def _facts(found: Any) -> str:
     facts = {f.name: getattr(found, f.name) for f in dataclasses.fields(found) if f.name not in {"png", "curve"}}
     return json.dumps(facts, default=dataclasses.asdict)
-
-
-def _entry_metadata(path: TreePath, found: Any) -> EntryMetadata:
-    signals = tuple(
-        Signal(s.index, s.title, s.kind, tuple(s.shape), s.dtype, tuple(Axis(**dataclasses.asdict(a)) for a in s.axes))
-        for s in found.signals
-    )
-    fields = tuple(MetadataField(**dataclasses.asdict(f)) for f in found.fields)
-    return EntryMetadata(path.shown, found.format, found.readable, found.why, signals, fields)
