@@ -63,7 +63,7 @@ def _own(root_fd: int, path: TreePath) -> None:
 
 
 def _own_records(root_fd: int, session: TreePath) -> None:
-    """Take over what the owner so far has written down about the session: of the system's session it would not be believed.
+    """Take over what the owner so far has written down: of a session of the system's it would not be believed.
 
     Nothing but the description goes over: what says something about a seal has to be the system's own.
     """
