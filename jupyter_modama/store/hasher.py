@@ -1,7 +1,7 @@
 """The loop of a process that hashes many small files: several of these share the work that one interpreter could not.
 
-Run by its file name with the number of the descriptor of a folder; imports nothing of the package, so that it starts at once.
-Standard input: paths below the folder, each ended by NUL. Standard output: a line for each, in the same order.
+Run by its file name with the number of the descriptor of a folder; imports nothing of the package, so that it starts at
+once. Standard input: paths below the folder, each ended by NUL. Standard output: a line for each, in the same order.
 """
 
 import hashlib

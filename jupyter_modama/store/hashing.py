@@ -1,7 +1,7 @@
 """SHA-256 of many files on all cores, each through one descriptor.
 
-Large files are hashed by threads, which hashlib lets run side by side; small ones by processes, since there the time goes into the
-interpreter, of which only one thread runs at a time.
+Large files are hashed by threads, which hashlib lets run side by side; small ones by processes, since there the time
+goes into the interpreter, of which only one thread runs at a time.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ Told = Callable[[int], None]
 def hash_files(top_fd: int, files: Sequence[Wanted], told: Told | None = None) -> Iterator[list[Hashed]]:
     """Hash files below an open folder; yields batches as they are done, in no order.
 
-    `told` hears from the threads how many more bytes were read. Where nothing is done for a moment an empty batch comes, so that
-    the one who iterates can look up. Stopping the iteration stops the threads.
+    `told` hears from the threads how many more bytes were read. Where nothing is done for a moment an empty batch
+    comes, so that the one who iterates can look up. Stopping the iteration stops the threads.
     """
     stop = threading.Event()
     waiting: queue.SimpleQueue[list[Wanted]] = queue.SimpleQueue()
@@ -89,7 +89,7 @@ def hash_files(top_fd: int, files: Sequence[Wanted], told: Told | None = None) -
 
 
 def _batches(files: Sequence[Wanted]) -> Iterator[list[Wanted]]:
-    """Large files alone and first, so that no core is left with the largest at the end; then small ones, folder by folder."""
+    """Large files alone and first, so that no core is left with the largest at the end; then small ones by folder."""
     large = [w for w in files if w.size_bytes > SMALL]
     yield from ([w] for w in sorted(large, key=lambda w: -w.size_bytes))
     batch: list[Wanted] = []
@@ -110,10 +110,10 @@ class _Hand:
     def __init__(self, top_fd: int, stop: threading.Event, told: Told | None, *, helped: bool) -> None:
         self.top_fd, self.stop, self.told, self.helped = top_fd, stop, told, helped
         self.process: subprocess.Popen[bytes] | None = None
+        self.buffer = memoryview(bytearray(CHUNK))
 
     def work(self, waiting: queue.SimpleQueue[list[Wanted]], done: queue.Queue[list[Hashed] | BaseException]) -> None:
         """Take batches until there are none."""
-        buffer = memoryview(bytearray(CHUNK))
         try:
             while not self.stop.is_set():
                 try:
@@ -123,7 +123,7 @@ class _Hand:
                 if self.helped and batch[0].size_bytes <= SMALL:
                     found = self._by_process(batch)
                 else:
-                    found = [self._here(wanted, buffer) for wanted in batch if not self.stop.is_set()]
+                    found = self._all_here(batch)
                 done.put(found)
         except BaseException as error:  # handed over to the one who iterates
             done.put(error)
@@ -145,24 +145,27 @@ class _Hand:
     def _by_process(self, batch: list[Wanted]) -> list[Hashed]:
         if self.process is None:
             self.process = _started(self.top_fd)
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
+        asking, answering = self.process.stdin, self.process.stdout
+        if asking is None or answering is None:
+            return self._all_here(batch)
         try:
-            self.process.stdin.write(b"".join(os.fsencode(w.path) + b"\0" for w in batch))
-            self.process.stdin.flush()
-            lines = [self.process.stdout.readline() for _ in batch]
+            asking.write(b"".join(os.fsencode(w.path) + b"\0" for w in batch))
+            asking.flush()
+            lines = [answering.readline() for _ in batch]
         except OSError:
             lines = [b""]
         if not all(lines):  # it was killed: what it did not do is done here
             self.helped = False
-            buffer = memoryview(bytearray(CHUNK))
-            return [self._here(wanted, buffer) for wanted in batch if not self.stop.is_set()]
+            return self._all_here(batch)
         found = [_read(wanted, line) for wanted, line in zip(batch, lines, strict=True)]
         if self.told is not None:
             self.told(sum(h.size_bytes for h in found))
         return found
 
-    def _here(self, wanted: Wanted, buffer: memoryview) -> Hashed:
+    def _all_here(self, batch: list[Wanted]) -> list[Hashed]:
+        return [self._here(wanted) for wanted in batch if not self.stop.is_set()]
+
+    def _here(self, wanted: Wanted) -> Hashed:
         try:
             fd = open_beneath(self.top_fd, wanted.path, FILE)
         except OSError as error:
@@ -173,8 +176,8 @@ class _Hand:
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
             digest = hashlib.sha256()
             read = 0
-            while not self.stop.is_set() and (count := os.readv(fd, [buffer])):
-                digest.update(buffer[:count])
+            while not self.stop.is_set() and (count := os.readv(fd, [self.buffer])):
+                digest.update(self.buffer[:count])
                 read += count
                 if self.told is not None:
                     self.told(count)

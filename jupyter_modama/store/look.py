@@ -1,4 +1,4 @@
-"""What lies below a folder, entry by entry, from one look at each: nothing is opened but folders, nothing is changed."""
+"""What lies below a folder, from one look at each entry: nothing is opened but folders, nothing is changed."""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ HASHES = "hashes.jsonl"
 SIZES = "manifest.jsonl"
 METADATA = "metadata.jsonl"
 OLD = "old"
-LEFTOVER = re.compile(r"^\.(manifest-sha256\.txt|manifest\.jsonl|metadata\.jsonl|seal\.json|sealing\.json)\.[0-9a-f]{8}$")
+LEFTOVER = re.compile(
+    r"^\.(manifest-sha256\.txt|manifest\.jsonl|metadata\.jsonl|seal\.json|sealing\.json)\.[0-9a-f]{8}$"
+)
 LARGEST_MANIFEST = 4 << 30
 REMEMBERED_AT_ONCE = 2000
 LARGE = 64 << 20  # bytes that one does not want to hash twice
@@ -81,7 +83,7 @@ class DiskSealing:
             yield from protect.protect(fd, box, guard, spare)
 
     def _has_gate(self, raw: TreePath) -> bool:
-        """Whether the project's folder decides who comes in: one of the system's making (sticky), or closed to others."""
+        """Whether the project's folder decides who comes in: made by the system (sticky), or closed to others."""
         mode = self.store.stat(place(self.store.site, raw).project).mode
         return bool(mode & 0o1000) or not mode & 0o001
 
@@ -104,8 +106,8 @@ class DiskSealing:
     ) -> Generator[tuple[int, int, int], None, list[Hashed]]:
         """Hash files (with their sizes) below a folder on all cores; yields (bytes done, bytes in all, files done).
 
-        With `remember`, what is done is kept in the session's records, and taken from there after a crash where the inode has
-        not been touched since: its change time cannot be set by anybody.
+        With `remember`, what is done is kept in the session's records, and taken from there after a crash where the
+        inode has not been touched since: its change time cannot be set by anybody.
         """
         wanted = [Wanted(path, size) for path, (size, _) in files.items()]
         total = sum(w.size_bytes for w in wanted)
@@ -118,7 +120,7 @@ class DiskSealing:
             for batch in hash_files(fd, left, counted.add):
                 results += batch
                 fresh += batch
-                if remember and len(fresh) >= REMEMBERED_AT_ONCE or any(h.size_bytes > LARGE for h in batch):
+                if remember and (len(fresh) >= REMEMBERED_AT_ONCE or any(h.size_bytes > LARGE for h in batch)):
                     self._remember(session, fresh)
                     fresh.clear()
                 yield counted.value, total, len(results)
@@ -241,7 +243,10 @@ class DiskSealing:
             links.discard_copy(box)
             for folder in (parent, box):
                 for name in os.listdir(folder):
-                    if LEFTOVER.match(name) and os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid == os.geteuid():
+                    if (
+                        LEFTOVER.match(name)
+                        and os.stat(name, dir_fd=folder, follow_symlinks=False).st_uid == os.geteuid()
+                    ):
                         os.unlink(name, dir_fd=folder)
 
     def thaw_record(self, session: TreePath, name: str) -> None:

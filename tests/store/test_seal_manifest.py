@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -34,10 +35,8 @@ def test_what_is_written_is_read(lines: list[Line]) -> None:
 @given(st.binary())
 def test_any_text_is_read_or_refused(text: bytes) -> None:
     """What is no manifest ends in a ValueError and nothing else."""
-    try:
-        list(manifest.read(text))
-    except ValueError as error:
-        assert "line" in str(error)
+    with suppress(ValueError):
+        assert all(len(line.sha256) == 64 for line in manifest.read(text))
 
 
 @given(st.binary())
