@@ -18,6 +18,7 @@ from .conftest import ROOT, Panel
 from .test_sidebar import HOLOGRAM, put_file
 
 REAL_SCAN = ROOT.parent / "shared/emdata/merlin_mib_unzipped/Merlin_navigation4x2_ROI"
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 TRY_TO_CHANGE = """
 import pathlib, jupyter_modama
 try:
@@ -55,7 +56,7 @@ def test_from_a_new_project_to_the_proof_that_nothing_changed(panel: Panel, pict
         inside.get_by_text("Disk", exact=True).click()
         inside.get_by_role("button", name="Apply").first.click()
         inside.locator("svg image, canvas").first.wait_for(timeout=60_000)
-        page.wait_for_timeout(2000)
+        inside.locator("body").evaluate("body => body.ownerDocument.defaultView.scrollTo(0, 150)")
         picture("12-libertem", panel)
 
     root.get_by_role("button", name="2024-11-12-biasing-test").click()
@@ -107,14 +108,14 @@ def run_in_notebook(panel: Panel, code: str) -> str:
     """Make a notebook with this cell in Lab, run it there, and answer what it printed."""
     folder = panel.lab.tree.parent
     cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "id": "one", "source": code}
-    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": KERNEL}, "cells": [cell]}
     (folder / "try.ipynb").write_text(json.dumps(notebook))
-    panel.page.evaluate(
-        "() => window.jupyterapp.commands.execute('docmanager:open', "
-        "{path: 'try.ipynb', factory: 'Notebook', kernel: {name: 'python3'}})"
-    )
-    panel.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").wait_for()
-    panel.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    output = panel.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea-output").first
+    run = "([command, args]) => { window.jupyterapp.commands.execute(command, args); }"
+    panel.page.evaluate(run, ["docmanager:open", {"path": "try.ipynb", "factory": "Notebook"}])
+    notebook_panel = panel.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    notebook_panel.locator(".jp-CodeCell").wait_for()
+    panel.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
+    panel.page.evaluate(run, ["notebook:run-all-cells", {}])
+    output = notebook_panel.locator(".jp-OutputArea-output").first
     output.wait_for(timeout=60_000)
     return output.inner_text()

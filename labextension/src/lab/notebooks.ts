@@ -12,14 +12,25 @@ export async function openNotebook(
     const { contents } = app.serviceManager;
     const folder = contentsPath(modama, wanted.folder) ?? '';
     const made = await contents.newUntitled({ path: folder, type: 'notebook' });
-    await contents.save(made.path, { type: 'notebook', format: 'json', content: notebook(wanted.cells) });
-    const { name } =
-        app.serviceManager.kernelspecs.specs?.kernelspecs[app.serviceManager.kernelspecs.specs.default] ?? {};
-    await app.commands.execute('docmanager:open', {
-        path: made.path,
-        factory: 'Notebook',
-        ...(name ? { kernel: { name } } : {})
+    await contents.save(made.path, {
+        type: 'notebook',
+        format: 'json',
+        content: notebook(wanted.cells, kernel(app))
     });
+    await app.commands.execute('docmanager:open', { path: made.path, factory: 'Notebook' });
+}
+
+/** The kernel that this server takes where nobody chooses. */
+function kernel(app: JupyterFrontEnd): Kernel | undefined {
+    const { specs } = app.serviceManager.kernelspecs;
+    const found = specs?.kernelspecs[specs.default];
+    return found && { name: found.name, display_name: found.display_name, language: found.language };
+}
+
+interface Kernel {
+    name: string;
+    display_name: string;
+    language: string;
 }
 
 /** Show a text file in Jupyter's editor. */
@@ -40,11 +51,11 @@ export async function openText(app: JupyterFrontEnd, modama: Modama, path: strin
 }
 
 /** The content of a notebook with these code cells. */
-export function notebook(cells: string[]): object {
+export function notebook(cells: string[], kernelspec?: Kernel): object {
     return {
         nbformat: 4,
         nbformat_minor: 5,
-        metadata: {},
+        metadata: kernelspec ? { kernelspec } : {},
         cells: cells.map((source, index) => ({
             id: `modama-${index}`,
             cell_type: 'code',
