@@ -35,7 +35,8 @@ def disk_state(store: Store, session: TreePath) -> tuple[SessionState, Protectio
     if journal is not None:
         if journal.get("partial"):
             return S.PARTIAL, protection, seal
-        begun = seal is not None or protection is not Protection.NONE or any(journal.get(key) for key in ("unsealing", "begun"))
+        begun = any(journal.get(key) for key in ("unsealing", "begun"))
+        begun = begun or seal is not None or protection is not Protection.NONE
         return (S.INTERRUPTED if begun else S.WRITABLE), protection, seal
     if seal is not None:
         held = protection is Protection.IMMUTABLE or protection is seal_protection(store, session)
@@ -47,7 +48,7 @@ def disk_state(store: Store, session: TreePath) -> tuple[SessionState, Protectio
 
 
 def journal_of(store: Store, session: TreePath) -> dict[str, Any] | None:
-    """What is written down about a seal, or an unseal, under way; a journal that is damaged is one of which nothing is known."""
+    """What is written down about a seal, or an unseal, under way; of one that is damaged nothing is known."""
     try:
         return store.read_record(session, JOURNAL)
     except RecordCorrupt:

@@ -232,7 +232,7 @@ def seal_session(store: Store, actor: Actor, wanted: SealSession) -> Generator[P
         if state is S.SEALED_BARE:
             by = protection
         if seal is not None and not _unsealing(store, where):
-            yield from _protect_again(store, actor, where, seal, by)
+            yield from _protect_again(store, actor, wanted, where, seal, by)
         else:
             yield from _seal(store, actor, wanted, where, by)
     return session_at(store, actor, where.session, role_at(store, actor, where.session))
@@ -390,7 +390,7 @@ def _metadata(store: Store, where: Place, paths: list[TreePath]) -> Generator[Pr
             break
         try:
             found = store.readers.metadata(where.raw / path)
-        except ModamaError:
+        except Exception:  # noqa: S112 - whatever a strange file does to a reader, the seal goes on
             continue
         if found.readable:
             fields = [
@@ -423,9 +423,10 @@ def _look_once_more(store: Store, where: Place, by: Protection, hashed: Any) -> 
 
 
 def _protect_again(
-    store: Store, actor: Actor, where: Place, seal: Seal, by: Protection
+    store: Store, actor: Actor, wanted: SealSession, where: Place, seal: Seal, by: Protection
 ) -> Generator[Progress, None, None]:
-    """A seal whose protection was lost (a restored backup): verify first, then protect again; who sealed, and when, stays."""
+    """A seal whose protection was lost (a restored backup): verify, then protect again; who sealed, and when, stays."""
+    yield from _quiet(store, where, wanted, by)
     report, hashed = yield from _compared(store, where, where.raw, seal)
     if report.differs:
         raise mismatch(where.session.shown, report)

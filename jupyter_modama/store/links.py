@@ -26,8 +26,8 @@ _NO_CLONE = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.EN
 def settle(raw_fd: int, box: int, many: Names, guard: Guard) -> Iterator[TreePath | None]:
     """Protect the files that have all their names in raw, and put copies in the place of the others.
 
-    Copies are made in the open folder `box`, where people do not see them. Yields a folder after it had to be opened for
-    a moment, and None now and then while bytes are copied.
+    Copies are made in the open folder `box`, where people do not see them. Yields a folder after it had to be opened
+    for a moment, and None now and then while bytes are copied.
     Raises: OSError.
     """
     for paths in many.values():

@@ -1,7 +1,7 @@
 """Taking away, and giving back, the possibility to change what lies in a raw folder.
 
-Top down, each inode through its own descriptor, a folder before it is listed: what a program makes meanwhile either is seen by
-the walk, or cannot be made any more.
+Top down, each inode through its own descriptor, a folder before it is listed: what a program makes meanwhile either is
+seen by the walk, or cannot be made any more.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _INT = struct.Struct("=i")
 class Guard:
     """One way to protect an inode: `by` which means, and whether everybody may read it from then on.
 
-    Behind a project's gate a sealed file is readable for all whom the gate lets in, since a sealed ACL cannot be changed for
-    those who come later. Where there is no gate nobody is let in whom the mode did not let in before.
+    Behind a project's gate a sealed file is readable for all whom the gate lets in, since a sealed ACL cannot change
+    for those who come later. Where there is no gate nobody is let in whom the mode did not let in before.
     """
 
     def __init__(self, by: Protection, *, opens: bool = True) -> None:
@@ -66,8 +66,8 @@ class Guard:
 def protect(raw_fd: int, box: int, guard: Guard, spare: Collection[TreePath] = ()) -> Iterator[int]:
     """Protect all below an open raw folder, and the folder; yields now and then how many files are protected.
 
-    Files in `spare` (they are still written) and the folders that they lie in are left as they are. A file that has a name
-    outside raw too is replaced by a copy, made in our own open folder `box`. May be repeated.
+    Files in `spare` (they are still written) and the folders that they lie in are left as they are. A file that has a
+    name outside raw too is replaced by a copy, made in our own open folder `box`. May be repeated.
     Raises: OSError.
     """
     many: links.Names = {}

@@ -261,7 +261,7 @@ def test_waiting_ends_with_the_patience(do: Any, session: Path, store: DiskStore
 
 
 def test_quiet_part_is_sealed_by_choice(do: Any, session: Path, store: DiskStore) -> None:
-    """With `quiet` the files that nobody writes are protected, the busy one goes on, and a later seal takes the rest."""
+    """With `quiet` the files that nobody writes are protected, the busy one goes on, a later seal takes the rest."""
     from jupyter_modama.core.sealing import Writers
 
     with (session / "raw" / "deep" / "b.dat").open("ab") as writer:
@@ -376,7 +376,7 @@ def test_writable_session_has_nothing_to_unseal(do: Any) -> None:
 
 
 def test_old_hashes_do_not_survive_an_unseal(do: Any, session: Path, store: DiskStore, actor: Actor) -> None:
-    """A file that is changed after an interrupted and unsealed seal is hashed anew, though size and time are the same."""
+    """A file that is changed after an interrupted and unsealed seal is hashed anew, even with the old size and time."""
     row = OPERATIONS["session.seal"]
     steps = perform(row, row.wanted(**NAMED), actor=actor, store=store)
     for step in steps:
@@ -403,7 +403,7 @@ def sealed(do: Any, session: Path) -> Path:
     do("session.seal")
     trees.clear(session)
     for path, _ in trees.entries(session / "raw"):
-        os.chmod(path, 0o755)
+        os.chmod(path, 0o755)  # noqa: S103
     return session
 
 
@@ -478,7 +478,7 @@ def test_forged_manifest_is_found(sealed: Path, do: Any) -> None:
 def test_missing_manifest_is_said(sealed: Path, do: Any) -> None:
     """Without the manifest nothing passes for verified."""
     (sealed / "manifest-sha256.txt").unlink()
-    with pytest.raises((errors.ManifestMismatch, errors.NotFound), match="manifest|NOT as it was"):
+    with pytest.raises((errors.ManifestMismatch, errors.NotFound), match=r"manifest|NOT as it was"):
         do("session.verify")
 
 
@@ -501,6 +501,31 @@ def test_lost_seal_of_changed_files_is_not_renewed(sealed: Path, do: Any, store:
     with pytest.raises(errors.ManifestMismatch):
         do("session.seal")
     assert state(store) is S.SEAL_LOST
+
+
+def test_lost_seal_is_not_renewed_while_somebody_writes(sealed: Path, do: Any, store: DiskStore) -> None:
+    """Unprotected files may be open in a program: that is looked for before a lost seal is renewed."""
+    with (sealed / "raw" / "a.dat").open("r+b"), pytest.raises(errors.OpenWriters):
+        do("session.seal")
+    assert state(store) is S.SEAL_LOST
+
+
+def test_reader_of_instruments_files_cannot_spoil_a_seal(do: Any, store: DiskStore, session: Path) -> None:
+    """Metadata is best effort: whatever a reader of files does, the session is sealed; what it could read is kept."""
+    from jupyter_modama.core.model import EntryMetadata, MetadataField
+
+    class Reads:
+        def metadata(self, path: TreePath) -> EntryMetadata:
+            if path.name == "a.dat":
+                raise RuntimeError("a reader's own error")
+            field = MetadataField("Acquisition", "voltage", "300", "kV", "x.y")
+            return EntryMetadata(path.shown, "made up", True, fields=(field,))
+
+    store.readers = Reads()
+    assert do("session.seal").state is S.SEALED
+    rows = [json.loads(row) for row in (session / ".modama" / "metadata.jsonl").read_text().splitlines()]
+    assert [row["path"] for row in rows] == ["deep/b.dat", "deep/er/c.dat"]
+    assert rows[0]["fields"][0]["source"] == "x.y"
 
 
 def test_damaged_seal_record_is_no_crash(do: Any, session: Path, store: DiskStore) -> None:
@@ -585,10 +610,10 @@ class TestImmutable:
         assert trees.changeable(session / ".modama" / "seal.json") == []
         for change in (
             lambda: (session / "raw" / "a.dat").write_text("x"),
-            lambda: (session / "raw" / "new").touch(),
-            lambda: (session / "raw" / "deep" / "b.dat").unlink(),
+            (session / "raw" / "new").touch,
+            (session / "raw" / "deep" / "b.dat").unlink,
             lambda: (session / "raw").rename(session / "old"),
-            lambda: (session / "manifest-sha256.txt").unlink(),
+            (session / "manifest-sha256.txt").unlink,
         ):
             with pytest.raises(PermissionError):
                 change()
@@ -640,7 +665,7 @@ class TestImmutable:
             failed = []
             for name, change in {
                 "rename raw": lambda: (session / "raw").rename(session / "old"),
-                "remove manifest": lambda: (session / "manifest-sha256.txt").unlink(),
+                "remove manifest": (session / "manifest-sha256.txt").unlink,
                 "rename session": lambda: session.rename(session.parent / "other"),
             }.items():
                 try:
@@ -658,14 +683,21 @@ class TestImmutable:
         os.chown(session.parent, ALICE, ALICE)
         with pytest.raises(errors.NotAdoptable):
             do("session.seal")
-        assert set(trees.changeable(session / "raw")) == {".", "a.dat", "deep", "deep/b.dat", "deep/er", "deep/er/c.dat"}
+        assert set(trees.changeable(session / "raw")) == {
+            ".",
+            "a.dat",
+            "deep",
+            "deep/b.dat",
+            "deep/er",
+            "deep/er/c.dat",
+        }
         assert state(store) is S.WRITABLE
         survey = do("session.survey")
         assert not survey.adoptable
         assert survey.problem
 
     def test_members_added_later_can_read(self, do: Any, session: Path) -> None:
-        """A private file behind the project's gate is readable for whoever passes it, since ACLs cannot change any more."""
+        """A private file behind the project's gate is readable for whoever passes: its ACL cannot change any more."""
         (session / "raw" / "a.dat").chmod(0o600)
         session.parent.chmod(0o1700)
         do("session.seal")
@@ -755,7 +787,7 @@ class TestOrdinaryUser:
         assert as_person(ALICE, lambda: self.does(tree, "session.verify"))[0] == "manifest-mismatch"
 
     def test_unreadable_own_files_are_made_readable_or_named(self, tree: Path) -> None:
-        """A file whose mode lets not even its owner read it is either sealed with all or named before anything changes."""
+        """A file whose mode lets not even its owner read it is sealed with all, or named before anything changes."""
         (tree / "raw" / "a.dat").chmod(0)
         answer = as_person(ALICE, lambda: self.does(tree, "session.seal"))
         if isinstance(answer, tuple):
@@ -778,7 +810,7 @@ class TestOrdinaryUser:
         assert {path: os.stat(path).st_mode for path, _ in trees.entries(tree / "raw")} == before
 
     def test_member_seals_in_somebody_elses_project_and_hears_what_is_weak(self, tree: Path) -> None:
-        """Where the project's folder belongs to another person, the survey says that this person could move the seal away."""
+        """Where the project's folder belongs to another person, the survey says who could move the seal away."""
         tree.parent.chmod(0o1777)
         for path, _ in trees.entries(tree):
             os.chown(path, BOB, BOB)
