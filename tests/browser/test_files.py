@@ -141,7 +141,7 @@ def test_launcher_and_palette_know_us(panel: Panel) -> None:
 
 @pytest.mark.slow
 @pytest.mark.libertem
-def test_scan_opens_in_libertem(panel: Panel, picture) -> None:  # type: ignore[no-untyped-def]
+def test_scan_opens_in_libertem(panel: Panel) -> None:
     """One click, and LiberTEM shows the data set, in a tab of Lab."""
     try:
         environment.find()
@@ -159,4 +159,3 @@ def test_scan_opens_in_libertem(panel: Panel, picture) -> None:  # type: ignore[
     inside.get_by_text("Disk", exact=True).click()
     inside.get_by_role("button", name="Apply").first.click()
     inside.locator("svg image, canvas").first.wait_for(timeout=60_000)
-    picture("08-libertem", panel)
