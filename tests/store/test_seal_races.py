@@ -9,14 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jupyter_modama.core import errors
-from jupyter_modama.core.model import Actor, SessionState
+from jupyter_modama.core.model import Actor, Protection, SessionState
 from jupyter_modama.core.operations import OPERATIONS, perform
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.seal_state import read_state
@@ -100,6 +100,16 @@ def test_nothing_that_is_made_meanwhile_stays_changeable(store: DiskStore, sessi
     assert trees.checked(session).returncode == 0
 
 
+def test_one_pass_leaves_nothing_behind(store: DiskStore, session: Path) -> None:
+    """Folders are closed before they are listed: one walk catches all that is made during it, without a second."""
+    for number in range(600):
+        trees.write(session / "raw", f"many{number % 60}/f{number}", b"x")
+    with program(CREATES, session / "raw"):
+        for _ in store.sealing.protect(TreePath(f"{PROJECT}/{SESSION}/raw"), Protection.IMMUTABLE, ()):
+            pass
+    assert trees.changeable(session / "raw") == []
+
+
 SWAPS = """
 import ctypes, os, sys
 a, b = (os.fsencode(name) for name in sys.argv[1:])
@@ -111,28 +121,37 @@ while True:
 
 
 def test_folder_swapped_for_a_link_leads_nowhere(store: DiskStore, session: Path, actor: Actor, tmp_path: Path) -> None:
-    """A folder and a link to the outside change places all the time: nothing outside is ever touched."""
+    """A folder and a link to the outside change places while we seal, unseal and verify: nothing outside is touched."""
     outside = tmp_path / "outside"
     trees.write(outside, "er/secret.dat", b"secret")
     trees.write(outside, "b.dat", b"secret")
+    for path, fd in trees.entries(outside):
+        os.chmod(path, 0o700 if os.path.isdir(path) else 0o600)
+        flags.set_immutable(fd, os.path.isfile(path))
+    for number in range(60):
+        trees.write(session / "raw", f"deep/er/f{number}/c.dat", b"third")
+        trees.write(outside, f"er/f{number}/c.dat", b"secret")
     evil = session / "raw" / "evil"
     evil.symlink_to(outside)
-    before = {path: os.stat(path).st_mode for path, _ in trees.entries(outside)}
+    before = looks(outside)
+    sealed = 0
     with program(SWAPS, session / "raw" / "deep", evil):
-        end = time.monotonic() + 4
-        sealed = 0
+        end = time.monotonic() + 8
         while time.monotonic() < end:
-            try:
-                trees.driven(seal(store, actor))
-                sealed += 1
-            except errors.ModamaError:
-                pass
-            assert {path: os.stat(path).st_mode for path, _ in trees.entries(outside)} == before
-            assert not [path for path, fd in trees.entries(outside) if flags.is_immutable(fd)]
-            trees.clear(session)
-            for path in (session / ".modama").glob("*.json"):
-                path.unlink()
+            for operation, wanted in (("seal", {}), ("verify", {}), ("unseal", {"reason": "a test"})):
+                row = OPERATIONS[f"session.{operation}"]
+                with suppress(errors.ModamaError):
+                    trees.driven(perform(row, row.wanted(**NAMED, **wanted), actor=actor, store=store))
+                    sealed += operation == "seal"
+                assert looks(outside) == before, operation
+    trees.clear(outside)
     assert sealed
+
+
+def looks(folder: Path) -> list[tuple[str, int, int, bool]]:
+    """Everything about the entries of a folder that a seal or an unseal could change."""
+    found = [(path, os.fstat(fd), flags.is_immutable(fd)) for path, fd in trees.entries(folder)]
+    return sorted((path, status.st_mode, status.st_ctime_ns, held) for path, status, held in found)
 
 
 HOLDS = """
