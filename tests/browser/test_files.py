@@ -155,7 +155,6 @@ def test_scan_opens_in_libertem(panel: Panel) -> None:
     panel.button("Open in LiberTEM")
     inside = panel.page.frame_locator("iframe[src*='modama-libertem']")
     expect(inside.get_by_text("scan.npy")).to_be_visible(timeout=120_000)
-    inside.get_by_text("Add analysis").click()
-    inside.get_by_text("Disk", exact=True).click()
-    inside.get_by_role("button", name="Apply").first.click()
-    inside.locator("svg image, canvas").first.wait_for(timeout=60_000)
+    # All tests share one LiberTEM: this one leaves as it came.
+    inside.get_by_text("Close Dataset").first.click()
+    expect(inside.get_by_text("scan.npy")).to_have_count(0)

@@ -58,6 +58,7 @@ def test_from_a_new_project_to_the_proof_that_nothing_changed(panel: Panel, pict
         inside.locator("svg image, canvas").first.wait_for(timeout=60_000)
         inside.locator("body").evaluate("body => body.ownerDocument.defaultView.scrollTo(0, 150)")
         picture("12-libertem", panel)
+        inside.get_by_text("Close Dataset").click()
 
     root.get_by_role("button", name="2024-11-12-biasing-test").click()
     panel.button("Seal…")
