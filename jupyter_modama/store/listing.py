@@ -19,11 +19,13 @@ from dataclasses import dataclass, field
 
 from jupyter_modama.core.errors import CursorExpired, Invalid
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.store.lister import by_type
 
 KEPT_S = 600.0
 KEPT_BYTES = 200 << 20
 SORTED_BY_STAT = 20_000
 SORTED_NATURALLY = 20_000
+READ_HERE = 10_000
 TOLD_EVERY = 5000
 BY_STAT = {"size", "modified"}
 _SETTLED_NS = 50_000_000
@@ -135,7 +137,7 @@ def names_of(fd: int, asked: Asked) -> list[str]:
 
     Sorting by size or time looks at every entry, and is refused above SORTED_BY_STAT of them (see `sorted_by_stat`).
     """
-    folders, others = split_names(fd, asked)
+    folders, others, ready = _split(fd, asked)
     if asked.by in BY_STAT:
         count = len(folders) + len(others)
         if count > SORTED_BY_STAT:
@@ -149,21 +151,45 @@ def names_of(fd: int, asked: Asked) -> list[str]:
             for part in (folders, others)
             for name in sorted(part, key=lambda n: (_stat_key(fd, n, asked.by), n), reverse=asked.backwards)
         ]
-    return _by_name(folders, asked) + _by_name(others, asked)
+    return _by_name(folders, asked, ready) + _by_name(others, asked, ready)
 
 
 def split_names(fd: int, asked: Asked) -> tuple[list[str], list[str]]:
     """The names of folders and of everything else that pass the filter."""
-    folders: list[str] = []
-    others: list[str] = []
+    return _split(fd, asked)[:2]
+
+
+def _split(fd: int, asked: Asked) -> tuple[list[str], list[str], bool]:
+    """The names of folders and of everything else that pass the filter, and whether they are sorted plainly already.
+
+    Those of large folders are read and sorted by another process: to sort a million holds the interpreter for half a
+    second, in which a server would answer nobody.
+    """
     keep = matcher(asked.filter)
-    with os.scandir(fd) as entries:
-        for entry in entries:
-            (folders if entry.is_dir(follow_symlinks=False) else others).append(entry.name)
+    found = _scanned(fd, READ_HERE)
+    if found is None:
+        from jupyter_modama.store import listers
+
+        apart = listers.shared.names(fd, asked.sort, asked.hidden, keep.pattern if keep else "")
+        if apart is not None:
+            return *apart, True
+    folders, others = found or _scanned(fd, sys.maxsize) or ([], [])
     if asked.hidden in folders:
         folders.remove(asked.hidden)
     if keep is not None:
-        return [n for n in folders if keep.search(n)], [n for n in others if keep.search(n)]
+        return [n for n in folders if keep.search(n)], [n for n in others if keep.search(n)], False
+    return folders, others, False
+
+
+def _scanned(fd: int, most: int) -> tuple[list[str], list[str]] | None:
+    """The names of folders and of everything else; None where there are more than `most`."""
+    folders: list[str] = []
+    others: list[str] = []
+    with os.scandir(fd) as entries:
+        for number, entry in enumerate(entries):
+            if number == most:
+                return None
+            (folders if entry.is_dir(follow_symlinks=False) else others).append(entry.name)
     return folders, others
 
 
@@ -178,11 +204,13 @@ def matcher(filter_text: str) -> re.Pattern[str] | None:
     return re.compile("|".join(map(re.escape, sorted(spellings))), re.IGNORECASE)
 
 
-def _by_name(names: list[str], asked: Asked) -> list[str]:
-    if asked.by == "type":
-        names.sort(key=lambda n: (n.rpartition(".")[2].lower() if "." in n else "", n), reverse=asked.backwards)
-    elif len(names) <= SORTED_NATURALLY:
+def _by_name(names: list[str], asked: Asked, ready: bool) -> list[str]:
+    if asked.by != "type" and len(names) <= SORTED_NATURALLY:
         names.sort(key=natural, reverse=asked.backwards)
+    elif ready:
+        return names
+    elif asked.by == "type":
+        names.sort(key=by_type, reverse=asked.backwards)
     else:
         names.sort(reverse=asked.backwards)
     return names
