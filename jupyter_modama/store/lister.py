@@ -2,8 +2,8 @@
 
 Run by its file name with the number of a socket; imports nothing of the package, so that it starts at once. A question:
 the descriptor of an open folder, and order, name to leave out and pattern, parted by NUL. The answer: its length, then
-the names of folders, an empty name, the names of all else, parted by NUL; or "!" and the number of an error. Ends with
-the socket, and when nothing is asked for a while.
+"+", the names of folders, an empty name, the names of all else, parted by NUL; or "!" and the number of an error. Ends
+with the socket, and when nothing is asked for a while.
 """
 
 import os
@@ -53,7 +53,7 @@ def main() -> None:
         channel.settimeout(None)
         try:
             order, hidden, pattern = (os.fsdecode(field) for field in question.split(b"\0"))
-            answer = listed(descriptors[0], order, hidden, pattern)
+            answer = b"+" + listed(descriptors[0], order, hidden, pattern)
         except OSError as error:
             answer = b"!%d" % (error.errno or 5)
         finally:

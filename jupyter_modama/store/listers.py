@@ -77,7 +77,7 @@ class Listers:
         if answer.startswith(b"!"):
             number = int(answer[1:])
             raise OSError(number, os.strerror(number))
-        folders, _, others = os.fsdecode(answer).partition("\0\0")
+        folders, _, others = os.fsdecode(answer[1:]).partition("\0\0")
         return folders.split("\0") if folders else [], others.split("\0") if others else []
 
     def _asked(self, fd: int, question: bytes) -> bytes | None:

@@ -79,6 +79,13 @@ def test_names_of_folders_only_and_of_files_only(tmp_path: Path, apart: Listers)
     assert names(tmp_path / "folders") == names(tmp_path / "files") == ["0", "1", "2", "3", "4"]
 
 
+def test_a_name_is_never_taken_for_an_error(tmp_path: Path, apart: Listers) -> None:
+    """The answer says apart from the names whether it is one."""
+    for name in ("!2", "!x", "+", "a"):
+        (tmp_path / name).mkdir()
+    assert names(tmp_path) == ["!2", "!x", "+", "a"]
+
+
 def test_a_process_that_was_killed_is_replaced(folder: Path, apart: Listers) -> None:
     """Nobody notices."""
     before = names(folder)
