@@ -7,12 +7,27 @@ audit happen in `perform`, so that no edge can forget them.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, get_type_hints
 
-from jupyter_modama.core import doctor, entries, explain, folders, jobs, links, projects, removal, sealing, sessions
-from jupyter_modama.core.errors import ManagedTree, ModamaError, NotAllowed, NotFound, printable
+from jupyter_modama.core import (
+    doctor,
+    entries,
+    explain,
+    folders,
+    jobs,
+    links,
+    projects,
+    removal,
+    sealing,
+    sessions,
+    surveying,
+    unsealing,
+    verifying,
+)
+from jupyter_modama.core.errors import Cancelled, ManagedTree, ModamaError, NotAllowed, NotFound, printable
 from jupyter_modama.core.model import Actor, Progress, Role
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
@@ -105,11 +120,13 @@ ROWS = (
     Operation("session.update", sessions.update_session, R.MEMBER, K.CHANGE, S.SESSION),
     Operation("session.rename", sessions.rename_session, R.MEMBER, K.CHANGE, S.SESSION),
     Operation("session.remove", removal.remove_session, R.MEMBER, K.CHANGE, S.SESSION),
-    Operation("session.survey", sealing.survey_session, R.READER, K.READ, S.SESSION),
+    Operation("session.survey", surveying.survey_session, R.READER, K.READ, S.SESSION),
     Operation("session.seal", sealing.seal_session, R.MEMBER, K.LONG, S.SESSION, check=sealing.check_seal),
-    Operation("session.undo_seal", sealing.undo_seal, R.MEMBER, K.LONG, S.SESSION, check=sealing.check_undo),
-    Operation("session.unseal", sealing.unseal_session, R.ADMINISTRATOR, K.LONG, S.SESSION, check=sealing.check_unseal),
-    Operation("session.verify", sealing.verify_session, R.READER, K.LONG, S.SESSION, check=sealing.check_verify),
+    Operation("session.undo_seal", unsealing.undo_seal, R.MEMBER, K.LONG, S.SESSION, check=unsealing.check_undo),
+    Operation(
+        "session.unseal", unsealing.unseal_session, R.ADMINISTRATOR, K.LONG, S.SESSION, check=unsealing.check_unseal
+    ),
+    Operation("session.verify", verifying.verify_session, R.READER, K.LONG, S.SESSION, check=verifying.check_verify),
     Operation("folder.list", folders.list_folder, R.READER, K.READ, S.PATH),
     Operation("folder.sort", folders.sort_folder, R.READER, K.LONG, S.PATH, check=folders.check_sort, audited=False),
     Operation("entry.show", entries.show_entry, R.READER, K.READ, S.PATH),
@@ -137,7 +154,9 @@ def perform(operation: Operation, wanted: Any, *, actor: Actor, store: Store) ->
         if operation.check is not None:
             operation.check(store, actor, wanted)
     except ModamaError as refusal:
-        store.audit.end(_begin(operation, wanted, target, actor, store), "refused", f"{refusal.code}: {refusal}")
+        with suppress(ModamaError):  # an audit that cannot be written must not hide why this is refused
+            line = _begin(operation, wanted, target, actor, store)
+            store.audit.end(line, "refused", printable(f"{refusal.code}: {refusal}"))
         raise
     if operation.kind is Kind.READ or not operation.audited:
         return operation.function(store, actor, wanted)
@@ -180,11 +199,20 @@ def _closing(store: Store, line: str, run: Callable[[], Any]) -> Any:
     try:
         answer = run()
     except BaseException as error:
-        code = error.code if isinstance(error, ModamaError) else type(error).__name__
-        store.audit.end(line, "failed", f"{code}: {printable(str(error))[:500]}")
+        store.audit.end(line, *_outcome(error))
         raise
     store.audit.end(line, "done")
     return answer
+
+
+def _outcome(error: BaseException) -> tuple[str, str]:
+    """How something ended that did not come to its end, and the words for that."""
+    if isinstance(error, Cancelled):
+        return "cancelled", printable(str(error))
+    if isinstance(error, (GeneratorExit, KeyboardInterrupt)):
+        return "interrupted", "the program was stopped"
+    code = error.code if isinstance(error, ModamaError) else type(error).__name__
+    return "failed", f"{code}: {printable(str(error))[:500]}"
 
 
 def _audited_run(
@@ -194,8 +222,7 @@ def _audited_run(
     try:
         answer = yield from operation.function(store, actor, wanted)
     except BaseException as error:
-        code = error.code if isinstance(error, ModamaError) else type(error).__name__
-        store.audit.end(line, "failed", f"{code}: {printable(str(error))[:500]}")
+        store.audit.end(line, *_outcome(error))
         raise
     store.audit.end(line, "done")
     return answer

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from jupyter_modama.core.errors import NotAllowed, NotFound, RecordCorrupt
-from jupyter_modama.core.layout import session_place
+from jupyter_modama.core.layout import Place, session_place
 from jupyter_modama.core.model import Protection, Seal, SessionState
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat, Store
+from jupyter_modama.core.projects import is_folder
 
 SEAL, JOURNAL = "seal", "sealing"
 WRITE_BITS = 0o222
@@ -118,3 +119,31 @@ def _record(store: Store, session: TreePath, name: str) -> dict[str, Any] | None
         return store.read_record(session, name)
     except (RecordCorrupt, NotFound, NotAllowed):
         return None
+
+
+def is_unsealing(store: Store, session: TreePath) -> bool:
+    """Whether an unseal was interrupted: then the old seal says nothing any more."""
+    return bool((journal_of(store, session) or {}).get("unsealing"))
+
+
+class Named(Protocol):
+    """What asks for one session."""
+
+    @property
+    def project(self) -> str: ...
+    @property
+    def session(self) -> str: ...
+    @property
+    def path_b64(self) -> str: ...
+
+
+def session_asked_for(store: Store, wanted: Named) -> Place:
+    """The place of the session that is asked for.
+
+    Raises: NotFound where it has no raw folder.
+    """
+    path = TreePath.parse(f"{wanted.project}/{wanted.session}", wanted.path_b64)
+    where = session_place(store.site, path)
+    if not is_folder(store, where.raw):
+        raise NotFound(what=f"session “{path.shown}” (a session is a folder with “{where.raw.name}” in it)")
+    return where

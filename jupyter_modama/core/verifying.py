@@ -1,15 +1,21 @@
-"""Files as they are, held against a manifest."""
+"""Proving that nothing changed: files as they are, held against the manifest of the seal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from jupyter_modama.core.errors import ManifestMismatch
+from jupyter_modama.core.errors import Invalid, ManifestMismatch, NotSealed
+from jupyter_modama.core.layout import Place
+from jupyter_modama.core.model import Actor, EntryKind, Progress, Seal, VerifyReport
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.ports import Store
+from jupyter_modama.core.seal_state import read_state, recorded_seal, seal_protection, session_asked_for
 
 NAMED = 1000
+MANIFEST = "manifest-sha256.txt"
 
 
 @dataclass(slots=True)
@@ -76,3 +82,98 @@ def mismatch(what: str, found: Comparison) -> ManifestMismatch:
     counts = {f"count_{kind}": len(getattr(found, kind)) for kind in named}
     moved = [{"from": old.shown, "to": new.shown} for old, new in list(found.moved.items())[:NAMED]]
     return ManifestMismatch(session=what, files=found.files, moved=moved, **named, **counts)
+
+
+# the operation -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class VerifySession:
+    project: str
+    session: str
+    folder: str = ""
+    folder_b64: str = ""
+    path_b64: str = ""
+
+
+def check_verify(store: Store, actor: Actor, wanted: VerifySession) -> None:
+    """Whether there is a manifest to compare with, and the folder is one of raw."""
+    where = session_asked_for(store, wanted)
+    if recorded_seal(store, where.session) is None:
+        state, _, _ = read_state(store, where.session)
+        raise NotSealed(session=where.session.shown, state=state, consequence="there are no checksums to compare with")
+    folder = _verified_folder(where, wanted)
+    if folder != where.raw and store.stat(folder).kind is not EntryKind.FOLDER:
+        raise Invalid(what=f"“{folder.shown}” is no folder in raw")
+
+
+def _verified_folder(where: Place, wanted: VerifySession) -> TreePath:
+    """The folder to verify: raw, or one in it, given from raw or from the session or from the root."""
+    given = TreePath.parse(wanted.folder, wanted.folder_b64)
+    if not given:
+        return where.raw
+    for whole in (given, where.session / given, where.raw / given):
+        if whole.below(where.raw):
+            return whole
+    return where.raw / given
+
+
+def verify_session(store: Store, actor: Actor, wanted: VerifySession) -> Generator[Progress, None, VerifyReport]:
+    """Hash the raw files again and name each one that is missing, changed or new."""
+    where = session_asked_for(store, wanted)
+    folder = _verified_folder(where, wanted)
+    _, protection, seal = read_state(store, where.session)
+    seal = seal or recorded_seal(store, where.session)
+    report, _ = yield from compared(store, where, folder, seal)
+    if report.differs:
+        raise mismatch(folder.shown, report)
+    warnings = []
+    if report.bare:
+        warnings.append(
+            f"nothing has changed, but “{report.bare[0].shown}” is not protected any more; seal again to protect it"
+        )
+    return VerifyReport(
+        project=where.project.shown,
+        session=TreePath(where.session.name).shown,
+        folder=folder.shown,
+        files=report.files,
+        bytes=report.bytes,
+        protection=protection,
+        sealed_at=seal.at if seal else None,
+        verified_at=datetime.now(UTC),
+        manifest_sha256=report.manifest_sha256,
+        warnings=tuple(warnings),
+    )
+
+
+def compared(
+    store: Store, where: Place, folder: TreePath, seal: Seal | None
+) -> Generator[Progress, None, tuple[Comparison, Any]]:
+    """Hash a folder and hold it against the manifest, and the manifest against the seal."""
+    recorded, manifest_sha256 = store.sealing.read_manifest(where.session)
+    yield Progress("looking", 0, 0)
+    looked = store.sealing.look(folder, seal_protection(store, where.session))
+    hashed = yield from hashed_files(store, where.session, folder, looked.files, remember=False)
+    prefix = TreePath(folder[len(where.session) + 1 :])
+    found = compare(recorded, hashed, prefix, manifest_sha256)
+    compare_links(found, store.sealing.read_links(where.session), looked.links, prefix)
+    found.unreadable += [prefix / path for path in looked.unreadable]
+    found.bare = [prefix / path if path else prefix for path in looked.bare]
+    if seal is not None and manifest_sha256 != seal.manifest_sha256:
+        found.changed.insert(0, TreePath(MANIFEST))
+    return found, hashed
+
+
+def hashed_files(
+    store: Store, session: TreePath, folder: TreePath, files: Mapping[TreePath, tuple[int, int]], *, remember: bool
+) -> Generator[Progress, None, Any]:
+    yield Progress("hashing", 0, sum(size for size, _ in files.values()), unit="bytes")
+    steps = store.sealing.hash(session, folder, files, remember=remember)
+    try:
+        while True:
+            done, total, _ = next(steps)
+            yield Progress("hashing", done, total, unit="bytes")
+    except StopIteration as end:
+        return end.value
+    finally:
+        steps.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -318,7 +319,7 @@ def test_modes_are_back_after_an_unseal(do: Any, session: Path) -> None:
 
 def test_undo_is_for_the_sealer_only(do: Any, store: DiskStore, session: Path) -> None:
     """Somebody else cannot undo, whatever else they may."""
-    from jupyter_modama.core.sealing import UndoSeal, check_undo
+    from jupyter_modama.core.unsealing import UndoSeal, check_undo
 
     do("session.seal")
     with pytest.raises(errors.UndoExpired, match="administrator"):
@@ -723,16 +724,16 @@ class TestImmutable:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 class TestOrdinaryUser:
     @pytest.fixture
-    def tree(self, tmp_path: Path) -> Iterator[Path]:
-        """A tree that belongs to one user, as in their home."""
-        root = tmp_path / "home"
-        root.mkdir()
-        session = trees.make_session(root)
-        for path, _ in trees.entries(root):
-            os.chown(path, ALICE, ALICE)
-        trees.readable_by_all(root)
-        yield session
-        trees.clear(root)
+    def tree(self) -> Iterator[Path]:
+        """A tree that belongs to one user, as in their home; not below pytest's own folder, which it keeps closing."""
+        with tempfile.TemporaryDirectory(prefix="modama-test-") as home:
+            root = Path(home)
+            session = trees.make_session(root)
+            for path, _ in trees.entries(root):
+                os.chown(path, ALICE, ALICE)
+            root.chmod(0o755)
+            yield session
+            trees.clear(root)
 
     @staticmethod
     def does(session: Path, operation: str, **wanted: Any) -> Any:
