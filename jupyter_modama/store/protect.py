@@ -10,13 +10,14 @@ import errno
 import fcntl
 import os
 import struct
+from collections import deque
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 
 from jupyter_modama.core.model import Protection
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import flags, links
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
+from jupyter_modama.store.status import is_mount
 
 WRITE = 0o222
 TOLD_EVERY = 2000
@@ -165,26 +166,42 @@ def _make_readable(folder: int, name: str) -> None:
 def unprotect(raw_fd: int, folder_mode: int) -> Iterator[int]:
     """Give back what `protect` took, as far as the folder above gives it; yields now and then how many files are done.
 
+    From below: in a folder that is still closed nobody can put something else in the place of what is opened. What was
+    mounted there meanwhile is left alone.
     Raises: OSError.
     """
-    pending, done = [TreePath("")], 0
-    while pending:
-        path = pending.pop()
+    done = 0
+    for path in reversed(list(_folders(raw_fd))):
         with opened(raw_fd, path, FOLDER) as fd:
-            _release(fd, folder_mode, 0o700)
-            folders, files = listed(fd)
-            pending += [path / name for name in folders]
-            for name in files:
-                with suppress(FileNotFoundError):
+            for name in listed(fd)[1]:
+                try:
                     inner = os.open(name, FILE, dir_fd=fd)
-                    try:
-                        _release(inner, folder_mode, 0o600)
-                    finally:
-                        os.close(inner)
+                except OSError as error:
+                    if error.errno in _GONE:
+                        continue
+                    raise
+                try:
+                    _release(inner, folder_mode, 0o600)
+                finally:
+                    os.close(inner)
                 done += 1
                 if done % TOLD_EVERY == 0:
                     yield done
+            _release(fd, folder_mode, 0o700)
     yield done
+
+
+def _folders(raw_fd: int) -> Iterator[TreePath]:
+    """The folders from raw downwards, each after the one that it lies in."""
+    device = os.fstat(raw_fd).st_dev
+    pending = deque([TreePath("")])
+    while pending:
+        path = pending.popleft()
+        with opened(raw_fd, path, FOLDER) as fd:
+            if path and (os.fstat(fd).st_dev != device or is_mount(fd)):
+                continue
+            pending += [path / name for name in listed(fd)[0]]
+        yield path
 
 
 def _release(fd: int, folder_mode: int, own: int) -> None:

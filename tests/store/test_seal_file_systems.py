@@ -1,4 +1,4 @@
-"""Writers and seals on the file systems that facilities have, each made for the test: they differ in what a flag does."""
+"""Writers and seals on file systems of several kinds, each made for the test: they differ in what a flag does."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_reader_through_memory_is_no_writer(do: Any, session: Path) -> None:
 
 
 def test_writer_that_appears_between_the_looks_is_found(do: Any, session: Path) -> None:
-    """Whoever opens a file after the first look and before the flag is found by the second, and the seal goes on later."""
+    """Whoever opens a file after the first look is found by the second, and the seal goes on later."""
     row, store = OPERATIONS["session.seal"], DiskStore(Site(root=str(session.parents[2])))
     steps = perform(row, row.wanted(**NAMED), actor=local_actor(Via.CLI), store=store)
     try:
@@ -194,8 +194,7 @@ def test_seal_on_a_full_disk_goes_on_when_there_is_room(do: Any, session: Path, 
     fill(filler)
     try:
         answer = do("session.seal")
-    except errors.DiskFull as full:
-        assert "space" in str(full)
+    except errors.DiskFull:
         assert do.state() in {S.WRITABLE, S.INTERRUPTED}
         assert not (session / "manifest-sha256.txt").exists() or trees.checked(session).returncode == 0
         shutil.rmtree(filler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,7 +76,7 @@ class Reads:
 def test_what_was_hashed_is_not_read_again(
     store: DiskStore, session: Path, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a cancelled seal only the files are read that had no checksum yet; a half-written note counts for nothing."""
+    """After a cancelled seal only files without a checksum are read; a half-written note counts for nothing."""
     for number in range(6):
         trees.write(session / "raw", f"large-{number}.dat", bytes([number]) * (1 << 20))
     monkeypatch.setattr(sealing, "REMEMBERED_AT_ONCE", 1)
@@ -223,7 +224,7 @@ def test_sockets_pipes_and_devices_are_kept_and_never_opened(store: DiskStore, s
 def test_linked_file_that_is_written_by_its_other_name_is_no_half_copy(
     store: DiskStore, session: Path, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who writes by the name outside while the copy is made: the seal stops, raw keeps what it had, and goes on later."""
+    """Who writes by the name outside while the copy is made: the seal stops, nothing is lost, it goes on later."""
     outside = session / "analysis" / "same.dat"
     (session / "raw" / "b.dat").write_bytes(b"0" * (4 << 20))
     os.link(session / "raw" / "b.dat", outside)
@@ -240,6 +241,27 @@ def test_linked_file_that_is_written_by_its_other_name_is_no_half_copy(
     assert (session / "raw" / "b.dat").stat().st_size == 1 << 20
     assert (session / "raw" / "b.dat").stat().st_ino != outside.stat().st_ino
     assert trees.checked(session).returncode == 0
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount something")
+def test_unseal_leaves_alone_what_was_mounted_meanwhile(
+    store: DiskStore, session: Path, actor: Actor, tmp_path: Path
+) -> None:
+    """Taking a seal away does not reach into another file system, nor into another folder of the same."""
+    elsewhere = tmp_path / "elsewhere"
+    trees.write(elsewhere, "er/protected.dat", b"precious")
+    trees.driven(begun(store, actor))
+    for _, fd in trees.entries(elsewhere):
+        trees.flags.set_immutable(fd, True)
+    subprocess.run(["mount", "--bind", elsewhere, session / "raw" / "deep"], check=True)
+    try:
+        trees.driven(begun(store, actor, "session.unseal", reason="try"))
+        assert trees.changeable(elsewhere) == []
+        (session / "raw" / "a.dat").write_bytes(b"can be changed")
+    finally:
+        subprocess.run(["umount", session / "raw" / "deep"], check=True)
+        trees.clear(elsewhere)
 
 
 # written down --------------------------------------------------------------------------------------------------------

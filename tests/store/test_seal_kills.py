@@ -159,7 +159,7 @@ class Tree:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Path]:
-    """A folder that other users can reach, in memory where the immutable flag works there: thousands of syncs cost nothing."""
+    """A folder that other users can reach; in memory where the flag works there, since thousands of syncs take time."""
     folder = Path(tempfile.mkdtemp(dir="/dev/shm" if has_flags("/dev/shm") else "/var/tmp"))
     folder.chmod(0o755)
     yield folder
