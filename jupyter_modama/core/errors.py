@@ -339,5 +339,8 @@ def from_os(error: OSError, what: str) -> ModamaError:
     if error.errno == errno.EROFS:
         return NotAllowed(what=f"{what} is not possible: this file system is mounted read-only")
     if error.errno == errno.ENAMETOOLONG:
-        return NameRefused(name=str(error.filename or ""), rule="it is longer than the file system can store")
+        return NameRefused(
+            name=printable(str(error.filename or "")).rsplit("/", 1)[-1],
+            rule="it is longer than the file system can store",
+        )
     return StorageError(what=what, why=why)

@@ -288,6 +288,7 @@ def rename_session(store: Store, actor: Actor, wanted: RenameSession) -> Session
     """Give a session another name; its seal and its manifest stay valid."""
     path = session_path(wanted)
     existing_place(store, path)
+    checked_name(wanted.name, (), "a folder")
     with store.lock(path, f"renaming by {actor.person.login}"), store.names_locked(path.parent):
         siblings = (s.path.name for s in store.children(path.parent) if s.path != path)
         new = path.parent / checked_name(wanted.name, siblings, "a folder")
