@@ -4,11 +4,33 @@ from __future__ import annotations
 
 import os
 import signal
+import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+
+def in_child(work: Callable[[], None], uid: int) -> int:
+    """The exit code of a forked process that does some work as a user; negative for the signal that ended it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the child uses none of the threads of other tests
+        child = os.fork()
+    if not child:
+        code = 70
+        try:
+            if uid:
+                os.setgroups(())
+                os.setgid(uid)
+                os.setuid(uid)
+            work()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 class Child:

@@ -8,13 +8,13 @@ import shutil
 import signal
 import tempfile
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sealing_child import in_child
 
 from jupyter_modama.core.model import JobState, SessionState, Site, Via
 from jupyter_modama.core.operations import OPERATIONS
@@ -71,29 +71,6 @@ class Countdown:
 
         os.open = opening  # type: ignore[assignment]
         fcntl.ioctl = ioctl  # type: ignore[assignment]
-
-
-def in_child(work: Callable[[], None], uid: int) -> int:
-    """The exit code of a forked process that does some work as a user; negative for the signal that ended it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the child uses none of the threads of other tests
-        child = os.fork()
-    if not child:
-        code = 70
-        try:
-            if uid:
-                os.setgroups(())
-                os.setgid(uid)
-                os.setuid(uid)
-            work()
-            code = 0
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 class Tree:

@@ -6,7 +6,6 @@ import ctypes
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sealing_child import in_child
 
 from jupyter_modama.core import errors
 from jupyter_modama.core.model import Actor, Protection, SessionState
@@ -194,30 +194,34 @@ def test_writer_that_comes_between_the_probes(store: DiskStore, session: Path, a
     assert trees.driven(seal(store, actor)).state is S.SEALED
 
 
+OPENS = """
+import os, sys
+names = [os.path.join(sys.argv[1], f"f{n}") for n in range(400)]
+print("ready", flush=True)
+rounds = 0
+while os.getppid() == int(sys.argv[2]):
+    for name in names:
+        open(name, "r+b").close()
+    rounds += 1
+    if rounds == 3:
+        print("went on", flush=True)
+"""
+
+
 def test_probing_does_not_kill_and_does_not_hold(store: DiskStore, session: Path, actor: Actor) -> None:
-    """Programs that open files for writing while we probe neither wait nor end this process with a signal."""
+    """Programs that open files for writing while we probe do not end us by a signal, and go on themselves."""
     for number in range(400):
         trees.write(session / "raw", f"f{number}", b"x")
-    stop = threading.Event()
-    slowest = [0.0]
+    row = OPERATIONS["session.survey"]
 
-    def opens() -> None:
-        while not stop.is_set():
-            for number in range(400):
-                begun = time.monotonic()
-                with open(session / "raw" / f"f{number}", "r+b"):
-                    slowest[0] = max(slowest[0], time.monotonic() - begun)
-
-    other = threading.Thread(target=opens)
-    other.start()
-    try:
-        row = OPERATIONS["session.survey"]
-        for _ in range(10):
+    def surveys() -> None:
+        for _ in range(20):
             perform(row, row.wanted(**NAMED), actor=actor, store=store)
-    finally:
-        stop.set()
-        other.join()
-    assert slowest[0] < 20  # a lease that is not given back holds up who writes for 45 s
+
+    with program(OPENS, session / "raw", os.getpid()) as other:
+        assert in_child(surveys, 0) == 0
+        assert other.stdout is not None
+        assert other.stdout.readline().strip() == "went on"
 
 
 def test_hard_link_made_during_the_seal_is_found(store: DiskStore, session: Path, actor: Actor) -> None:
