@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sealing_child import Child
+from sealing_child import Child, in_child
 
 from jupyter_modama.core import errors
 from jupyter_modama.core.model import Actor, JobState, SessionState
@@ -302,3 +302,55 @@ def test_manifest_that_is_not_the_sealed_one_proves_nothing(
         trees.driven(begun(store, actor, "session.verify"))
     assert "manifest-sha256.txt" in str(found.value) + str(found.value.facts)
     assert found.value.exit != 0
+
+
+@pytest.mark.parametrize("change", ["grown", "cut", "emptied", "rewritten", "unreadable", "link"])
+def test_every_kind_of_change_is_named(store: DiskStore, session: Path, actor: Actor, change: str) -> None:
+    """Whatever became of a file, verifying names it, as a conflict for programs and with an exit code for the shell."""
+    trees.driven(begun(store, actor))
+    trees.clear(session)
+    file = session / "raw" / "a.dat"
+    (session / "raw").chmod(0o755)
+    file.chmod(0o644)
+    if change == "grown":
+        with file.open("ab") as more:
+            more.write(b"\0")
+    elif change == "cut":
+        os.truncate(file, 4)
+    elif change == "emptied":
+        os.truncate(file, 0)
+    elif change == "rewritten":
+        file.write_bytes(b"FIRST")
+    elif change == "link":  # to the very same content
+        file.rename(session / "analysis" / "a.dat")
+        file.symlink_to(session / "analysis" / "a.dat")
+    else:
+        file.chmod(0)
+
+    def verifies() -> None:
+        with pytest.raises(errors.ManifestMismatch) as found:
+            trees.driven(begun(DiskStore(store.site), actor, "session.verify"))
+        kind = {"unreadable": "unreadable", "link": "missing"}.get(change, "changed")
+        assert found.value.facts[kind] == ["raw/a.dat"], found.value.facts
+        assert (found.value.status, found.value.exit) == (409, 6)
+
+    if change == "unreadable" and os.geteuid() == 0:
+        os.environ["XDG_STATE_HOME"] = str(session.parents[2] / "state")
+        (session.parents[2] / "state").mkdir(mode=0o777)
+        os.chmod(session.parents[2] / "state", 0o777)  # noqa: S103
+        trees.readable_by_all(session)
+        assert in_child(verifies, 61001) == 0
+    else:
+        verifies()
+
+
+def test_interrupted_unseal_can_be_sealed_again(store: DiskStore, session: Path, actor: Actor) -> None:
+    """A seal that somebody began to take away and did not can be made anew, and is whole then."""
+    trees.driven(begun(store, actor))
+    steps = begun(store, actor, "session.unseal", reason="try")
+    next(steps)
+    steps.close()
+    assert state(store) in {S.INTERRUPTED, S.WRITABLE}
+    answer = trees.driven(begun(store, actor))
+    assert answer.state is S.SEALED
+    assert trees.checked(session).returncode == 0
