@@ -33,10 +33,12 @@ def hashed(folder: int, name: bytes) -> str:
         if found.st_mode & 0o170000 != 0o100000:
             raise OSError(22, "it is no file any more")
         digest, count = hashlib.sha256(), 0
-        while content := os.read(fd, CHUNK):
+        # As large as the file and a bit: a large buffer for each small file costs more than hashing it does.
+        asked = min(CHUNK, found.st_size + 1)
+        while content := os.read(fd, asked):
             digest.update(content)
             count += len(content)
-            if len(content) < CHUNK and count >= found.st_size:
+            if len(content) < asked:
                 break  # the end, without asking once more
     finally:
         os.close(fd)
