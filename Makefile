@@ -122,7 +122,7 @@ bench: setup ## Print the budgets beside their peers, measured in the same run; 
 	python -m tests.bench $(ROWS)
 
 build: setup ## Build the wheel and the sdist with the prebuilt sidebar into dist/
-	rm -rf dist
+	rm -rf dist jupyter_modama/_lab/install.json # an editable install leaves it there by way of the link
 	python -m build --no-isolation
 	@ls -l dist
 

@@ -32,7 +32,8 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, copy / name)
     for name in BUILT:
-        shutil.copytree(ROOT / name, copy / name)
+        # An editable install leaves install.json there, by way of the link in the environment.
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("install.json"))
     subprocess.run([sys.executable, "-m", "build", "--no-isolation"], cwd=copy, check=True, capture_output=True)
     return copy / "dist"
 
