@@ -157,7 +157,6 @@ def has_flags(folder: str) -> bool:
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
-@pytest.mark.parametrize("uid", [0, ALICE], ids=["root", "user"])
 class TestKilled:
     @staticmethod
     def is_whole_and_sealed(tree: Tree) -> None:
@@ -174,6 +173,7 @@ class TestKilled:
             assert "same.dat" in trees.changeable(tree.session / "analysis")
 
     @pytest.mark.slow
+    @pytest.mark.parametrize("uid", [0, ALICE], ids=["root", "user"])
     def test_seal_killed_at_every_step_goes_on(self, place: Path, uid: int) -> None:
         """Nothing is lost, the state is an honest one, and the next start of a runner ends the seal."""
         for count in range(1, 1000):
@@ -192,7 +192,11 @@ class TestKilled:
         assert count > 30
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("operation", ["session.undo_seal", "session.unseal"])
+    @pytest.mark.parametrize(
+        ("operation", "uid"),
+        [("session.undo_seal", 0), ("session.unseal", ALICE)],
+        ids=["undo by root", "unseal by a user"],  # both do the same once they have begun
+    )
     def test_unseal_killed_at_every_step_goes_on(self, place: Path, uid: int, operation: str) -> None:
         """Taking a seal back goes on as well, or can be asked for again, and keeps the old manifest."""
         wanted = {"reason": "a frame is missing"} if operation == "session.unseal" else {}
