@@ -1,1 +1,1 @@
-"""The only code that touches the data tree: by descriptors, never through a link, within one file system below one root."""
+"""The only code that touches the data tree: by descriptors, never through a link, never out of the one root."""

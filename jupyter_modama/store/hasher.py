@@ -47,9 +47,8 @@ def hashed(folder: int, name: bytes) -> str:
 
 def main() -> None:
     """Answer until standard input ends."""
-    text = sys.stdin.buffer
     top, kept, folder, rest = int(sys.argv[1]), None, -1, b""
-    while piece := text.read1(1 << 20):  # type: ignore[attr-defined]
+    while piece := os.read(0, 1 << 20):
         *paths, rest = (rest + piece).split(b"\0")
         lines = []
         for path in paths:
