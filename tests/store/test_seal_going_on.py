@@ -142,6 +142,25 @@ def test_cancelled_job_says_what_stands(store: DiskStore, session: Path, actor: 
         runner.close()
 
 
+def test_partial_seal_that_stops_while_it_goes_on_is_interrupted(
+    store: DiskStore, session: Path, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open raw does not mean that all in it can be changed: part of it has been protected before."""
+    with (session / "raw" / "deep" / "b.dat").open("ab"):
+        trees.driven(begun(store, actor, writers=Writers.QUIET))
+    assert state(store) is S.PARTIAL
+
+    def fails(*_: object) -> Any:
+        raise errors.DiskFull(what="protecting", why="no space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(errors.DiskFull):
+        patched.setattr(store.sealing, "protect", fails)
+        trees.driven(begun(store, actor))
+    assert os.access(session / "raw", os.W_OK)
+    assert state(store) is S.INTERRUPTED
+    assert trees.driven(begun(store, actor)).state is S.SEALED
+
+
 # meanwhile -----------------------------------------------------------------------------------------------------------
 
 
