@@ -153,9 +153,10 @@ def test_partial_seal_that_stops_while_it_goes_on_is_interrupted(
     def fails(*_: object) -> Any:
         raise errors.DiskFull(what="protecting", why="no space left on device")
 
-    with monkeypatch.context() as patched, pytest.raises(errors.DiskFull):
+    with monkeypatch.context() as patched:
         patched.setattr(store.sealing, "protect", fails)
-        trees.driven(begun(store, actor))
+        with pytest.raises(errors.DiskFull):
+            trees.driven(begun(store, actor))
     assert os.access(session / "raw", os.W_OK)
     assert state(store) is S.INTERRUPTED
     assert trees.driven(begun(store, actor)).state is S.SEALED
