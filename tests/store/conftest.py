@@ -1,8 +1,8 @@
-"""What the tests of the store borrow from those of the core: doing something as another Linux user."""
+"""What the tests of the store share."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "core"))  # for somebody, in every import mode of pytest

@@ -1,0 +1,144 @@
+"""Locks die with the process that holds them."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_modama.core.errors import Conflict, SealingInProgress
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.store import locks
+from jupyter_modama.store.disk import DiskStore
+
+SESSION = TreePath("adhoc/p/s")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[int]:
+    fd = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    yield fd
+    os.close(fd)
+
+
+@pytest.fixture
+def other(tmp_path: Path, file: int) -> Iterator[int]:
+    """The same file, opened by itself as another thread does."""
+    fd = os.open(tmp_path / "lock", os.O_RDWR)
+    yield fd
+    os.close(fd)
+
+
+def test_lock_is_held_by_one_opening_of_the_file(file: int, other: int) -> None:
+    """Also within one process; the holder does not see itself."""
+    with locks.held(file, "sealing by anna"):
+        assert locks.holder(other) == "sealing by anna"
+        assert locks.holder(file) == ""
+        with pytest.raises(BlockingIOError), locks.held(other, "mine"):
+            pass
+    assert locks.holder(other) == ""
+    with locks.held(other, "mine"):
+        pass
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"purpose": ""}', b"\xff"])
+def test_lock_without_a_readable_purpose_is_held_all_the_same(file: int, other: int, text: bytes) -> None:
+    with locks.held(file, "x"):
+        os.ftruncate(file, 0)
+        os.pwrite(file, text, 0)
+        assert locks.holder(other) == "another program"
+
+
+def test_full_disk_does_not_hinder_locking(file: int, other: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only nobody can read what it is held for."""
+
+    def full(*args: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(locks.os, "pwrite", full)
+    with locks.held(file, "sealing"):
+        assert locks.holder(other) == "another program"
+    assert locks.holder(other) == ""
+
+
+def test_lock_ends_with_its_process(store: DiskStore, root: Path) -> None:
+    """Killed without a chance to tidy up."""
+    (root / SESSION / "raw").mkdir(parents=True)
+    code = f"""
+import sys
+from jupyter_modama.core.model import Site
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.store.disk import DiskStore
+with DiskStore(Site(root={str(root)!r})).lock(TreePath("adhoc/p/s"), "sealing by anna"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    assert store.lock_holder(SESSION) == "sealing by anna"
+    with pytest.raises(SealingInProgress, match="sealing by anna"), store.lock(SESSION, "mine"):
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=20)
+    assert store.lock_holder(SESSION) == ""
+    with store.lock(SESSION, "mine"):
+        pass
+
+
+def test_error_in_the_block_is_not_taken_for_a_lock(store: DiskStore, root: Path) -> None:
+    """A block that would have to wait for something else says that itself."""
+    (root / SESSION / "raw").mkdir(parents=True)
+    with pytest.raises(BlockingIOError), store.lock(SESSION, "mine"):
+        raise BlockingIOError
+    assert store.lock_holder(SESSION) == ""
+
+
+def test_names_are_created_by_one_at_a_time(tmp_path: Path) -> None:
+    """Looking and creating of several threads do not mix."""
+    fd, inside, most = os.open(tmp_path, os.O_RDONLY), [], []
+
+    def create() -> None:
+        with locks.names_locked(fd):
+            inside.append(1)
+            most.append(len(inside))
+            inside.pop()
+
+    threads = [threading.Thread(target=create) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.close(fd)
+    assert most == [1] * 8
+
+
+def test_folder_that_stays_busy_is_said(store: DiskStore, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some patience, and the lock is free again afterwards."""
+    monkeypatch.setattr(locks.names_locked.__wrapped__, "__defaults__", (0.05,))
+    fd = os.open(root, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    with pytest.raises(Conflict, match="busy"), store.names_locked(TreePath("")):
+        pass
+    os.close(fd)
+    with store.names_locked(TreePath("")):
+        pass
+
+
+def test_file_systems_without_locks_for_folders(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Creating goes on; that a name is taken the kernel says anyway."""
+
+    def unable(*args: object) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(locks.fcntl, "flock", unable)
+    with store.names_locked(TreePath("")):
+        pass
