@@ -19,7 +19,7 @@ from tests.bench.measure import Line, Skipped, interleaved, median, rate, ratio,
 from tests.bench.places import RAW, large_file, small_files, store_of, temporary_tree, thaw
 
 FILES = 100_000
-ROUNDS = 3
+ROUNDS = 5
 LARGE_BYTES, LARGE_FILES = 512 << 20, 4
 SMALL_BYTES, SMALL_FILES = 10_000, 40_000
 
@@ -42,7 +42,7 @@ def flags_only() -> Iterator[Line]:
         def chattr() -> None:
             subprocess.run(["chattr", "-R", "+i", str(raw)], check=True)
 
-        found = interleaved(ROUNDS, {"ours": protect, "chattr": chattr}, lambda name: thaw(raw))
+        found = interleaved(ROUNDS, {"ours": protect, "chattr": chattr}, lambda name: _as_new(raw))
         thaw(raw)
         probe = median([timed(lambda: store.sealing.survey(TreePath(RAW))) for _ in range(ROUNDS)])
     ours, peer = median(found["ours"]), median(found["chattr"])
@@ -51,6 +51,12 @@ def flags_only() -> Iterator[Line]:
         "seal, flags only, 100,000 files", seconds(ours), f"{seconds(peer)} chattr -R +i", ratio(ours / peer),
         "<= 0.8x", ours <= 0.8 * peer, note, found,
     )  # fmt: skip
+
+
+def _as_new(raw: Path) -> None:
+    """Unprotected, and on the disk: what was written before must not be waited for in a measured time."""
+    thaw(raw)
+    os.sync()
 
 
 def _demand_flag(folder: Path) -> None:
