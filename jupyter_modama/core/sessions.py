@@ -238,7 +238,11 @@ def create_session(store: Store, actor: Actor, wanted: CreateSession) -> Session
         siblings = [stat.path.name for stat in store.children(where.project)]
         name = checked_name(_completed(wanted.name, where.layout, now, siblings), siblings, "a folder")
         path = where.project / name
-        with store.new_folder(path, like="session") as building:
+        # The lock's file is made with the session, so that this can be given up on a full disk, too.
+        with (
+            store.new_folder(path, like="session") as building,
+            store.lock(building, f"creating by {actor.person.login}"),
+        ):
             notes = store.make_file(building / NOTES, notes_text(name, wanted, actor, now))
             store.write_record(building, "session", {**about, NOTES_MADE: mark_of(notes)})
             store.make_folder(building / where.layout.derived, like="derived")

@@ -250,7 +250,7 @@ class DiskStore:
 
         Raises: SealingInProgress.
         """
-        with self.opened(folder, FOLDER) as fd:
+        with self.opened(folder, FOLDER, "locking") as fd:
             box = records.records_folder(fd, folder, self.trusted_at(folder))
             try:
                 file = os.open("session.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=box)
