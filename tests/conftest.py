@@ -13,6 +13,8 @@ from jupyter_modama.core.operations import OPERATIONS, perform
 from jupyter_modama.runner import local_actor
 from jupyter_modama.store.disk import DiskStore
 
+pytest.register_assert_rewrite("jupyter_modama.testing.store_suite")
+
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
