@@ -22,6 +22,11 @@ ROWS ?=
 SIDEBAR_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f -not -path '*/__tests__/*' 2>/dev/null) \
 	labextension/package.json labextension/tsconfig.json labextension/page.config.mjs
 
+# JupyterLab takes the sidebar from where it is built. An editable install writes its install.json through the link, where
+# the next build would find it twice.
+LINK := $(VENV)/share/jupyter/labextensions/@modama/labextension
+link-sidebar = mkdir -p $(dir $(LINK)); rm -rf $(LINK) jupyter_modama/_lab/install.json; ln -sfn $(CURDIR)/jupyter_modama/_lab $(LINK)
+
 .PHONY: help setup demo test test-python test-js check format bench build clean drift types
 
 help: ## List the targets
@@ -48,7 +53,9 @@ $(DONE)/venv: | $(DONE)/system
 # The own package is installed in place; its build hook would build the sidebar too, which is a step of its own here.
 $(DONE)/python: pyproject.toml | $(DONE)/venv
 	@mkdir -p jupyter_modama/_lab
+	@rm -rf jupyter_modama/_lab/install.json $(LINK)
 	SKIP_JUPYTER_BUILDER=1 $(VENV)/bin/python -m pip install -q -e ".[all,test]"
+	@$(link-sidebar)
 	@touch $@
 
 # Node.js 20 or newer from the system, else the one that a package on PyPI carries.
@@ -68,9 +75,7 @@ $(DONE)/modules: labextension/package.json labextension/yarn.lock labextension/.
 $(DONE)/sidebar: $(SIDEBAR_SOURCES) $(DONE)/modules
 	rm -rf labextension/lib labextension/tsconfig.tsbuildinfo
 	cd labextension && jlpm build:prod
-	@mkdir -p $(VENV)/share/jupyter/labextensions/@modama
-	@rm -rf $(VENV)/share/jupyter/labextensions/@modama/labextension
-	@ln -s $(CURDIR)/jupyter_modama/_lab $(VENV)/share/jupyter/labextensions/@modama/labextension
+	@$(link-sidebar)
 	@touch $@
 
 $(DONE)/libertem: $(wildcard jupyter_modama/libertem/environment.py) | $(DONE)/python
