@@ -1,7 +1,7 @@
 """A store in memory: the same answers as a disk, for tests of what the core decides.
 
-Rights are those of the kernel in little: owner, group of the same number and others, by mode bits; uid 0 may everything.
-`seen_by` looks at the same tree as somebody else.
+Rights are those of the kernel in little: owner, group of the same number and others, by mode bits; uid 0 may
+everything. `seen_by` looks at the same tree as somebody else.
 """
 
 from __future__ import annotations
@@ -277,7 +277,9 @@ class MemoryStore:
         files = [stat for stat in self._below(path) if stat.kind is EntryKind.FILE]
         formats: dict[str, list[Stat]] = {}
         for stat in files:
-            formats.setdefault(stat.path.name.rpartition(".")[2].lower() if "." in stat.path.name else "", []).append(stat)
+            formats.setdefault(stat.path.name.rpartition(".")[2].lower() if "." in stat.path.name else "", []).append(
+                stat
+            )
         counts = [FormatCount(name, len(some), sum(s.size_bytes for s in some)) for name, some in formats.items()]
         return Summary(
             files=len(files),

@@ -1,7 +1,7 @@
 """How every store behaves: the same tests for memory and for the disk.
 
-A test module makes a subclass and gives it two fixtures: `store`, empty, and `put(path, text)`, which makes a file in it
-(a folder where the text is None) as another program would.
+A test module makes a subclass and gives it two fixtures: `store`, empty, and `put(path, text)`, which makes a file in
+it (a folder where the text is None) as another program would.
 """
 
 from __future__ import annotations
@@ -76,10 +76,10 @@ class StoreSuite:
             put(f"f/{name}", b"")
         put("f/z", None)
         first = self._listing(store, limit=2)
-        assert [s.path for s in first.stats] == ["f/z", "f/a"]  # type: ignore[union-attr]
+        assert [s.path for s in first.stats] == ["f/z", "f/a"]
         assert (first.total, first.start, first.changed) == (4, 0, False)
         second = self._listing(store, start=2, limit=9, cursor=first.cursor)
-        assert [s.path for s in second.stats] == ["f/b", "f/c"]  # type: ignore[union-attr]
+        assert [s.path for s in second.stats] == ["f/b", "f/c"]
         assert self._listing(store, start=99, cursor=first.cursor).stats == ()
 
     def test_cursor_is_pinned_while_files_come_and_go(self, store: Store, put: Put) -> None:
@@ -103,7 +103,7 @@ class StoreSuite:
         """They are hidden where they can be, and a folder of their name in raw is somebody's data."""
         put("adhoc/p/s/raw/.modama/mine.dat", b"")
         put("adhoc/p/s/.modama/session.json", b"{}")
-        assert [s.path for s in self._listing(store, path="adhoc/p/s").stats] == ["adhoc/p/s/raw"]  # type: ignore[union-attr]
+        assert [s.path for s in self._listing(store, path="adhoc/p/s").stats] == ["adhoc/p/s/raw"]
         assert self._listing(store, path="adhoc/p/s/raw").total == 1
         assert store.summary(P("adhoc/p/s"), 5).files == 1
         assert store.summary(P("adhoc/p"), 5).files == 1
