@@ -453,6 +453,29 @@ def test_two_runners_never_go_on_with_the_same_job(store: DiskStore, work: Work,
     assert work.seen == [0] * 30
 
 
+def test_job_that_ended_while_one_looked_is_not_begun_again(
+    store: DiskStore, runner: Runner, work: Work, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another runner has finished it between the list and the claim."""
+    stale = dataclasses.replace(interrupted(store, actor), state=JobState.INTERRUPTED)
+    store.jobs.write(dataclasses.replace(stale, state=JobState.DONE))
+    monkeypatch.setattr(store.jobs, "list", lambda: [stale])
+    assert runner.resume_interrupted(actor) == []
+    assert work.seen == []
+    assert not store.jobs.is_run(stale.id)
+
+
+def test_cancel_that_comes_too_late_is_forgotten(store: DiskStore, runner: Runner, work: Work, actor: Actor) -> None:
+    """So that it does not stop a later try of the same job."""
+
+    def late(job: Job) -> None:
+        if job.state is JobState.DONE:
+            (store.jobs.folder / f"{job.id}.cancel").touch()
+
+    runner.run(work.row, DoWork(), actor, late)
+    assert not store.jobs.cancel_asked(store.jobs.list()[0].id)
+
+
 def test_queued_job_of_another_runner_is_not_taken(store: DiskStore, work: Work, actor: Actor) -> None:
     """It waits for a thread there, and is no leftover."""
     go_on = threading.Event()

@@ -49,6 +49,7 @@ def test_umask_does_not_matter(do: Any, root: Path) -> None:
             0o644,
         ]
         assert stat.S_IMODE((made / ".modama/project.json").stat().st_mode) == 0o644
+        assert stat.S_IMODE((made / ".modama").stat().st_mode) == 0o755
 
 
 def test_area_is_made_where_it_is_missing(do: Any, root: Path) -> None:
@@ -278,6 +279,8 @@ def test_names_that_are_no_text_work_everywhere(do: Any, root: Path) -> None:
     assert [s.name for s in sessions.items] == ["s\\xff"]
     s64 = sessions.items[0].path_b64
     assert do("session.show", project="x", session="y", path_b64=s64).name == "s\\xff"
+    page = do("folder.list", path="x", path_b64=s64)
+    assert (page.project, page.session) == ("adhoc/caf\\xe9", "s\\xff")
     assert do("session.update", project="x", session="y", path_b64=s64, title="S").title == "S"
     assert do("session.create", project="x", path_b64=b64, name="new").path == "adhoc/caf\\xe9/new"
     renamed = do("session.rename", project="x", session="y", path_b64=s64, name="text")

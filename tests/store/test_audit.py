@@ -216,16 +216,20 @@ def test_lines_of_older_versions_are_closed(file: Path) -> None:
 # Several at once, and disks that refuse ------------------------------------------------------------------------------
 
 
-def write_many(file: str, mark: str) -> None:
+def write_many(file: str, mark: str, start: Any) -> None:
+    plain_write = os.write
+    audit.os.write = lambda fd, view: plain_write(fd, view[:300])  # type: ignore[assignment]
     log = FileAudit(Path(file))
+    start.wait(30)
     for number in range(100):
         log.end(log.begin(f"{mark}-{number}", "anna " * 200, "p", {}), "done")
 
 
 def test_two_processes_at_once(file: Path) -> None:
-    """Their lines stay whole."""
+    """Their lines stay whole, also where the kernel takes them in pieces."""
     context = multiprocessing.get_context("spawn")
-    both = [context.Process(target=write_many, args=(str(file), mark)) for mark in "ab"]
+    start = context.Barrier(2)
+    both = [context.Process(target=write_many, args=(str(file), mark, start)) for mark in "ab"]
     for process in both:
         process.start()
     for process in both:

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,17 @@ def test_same_folder_unchanged_is_read_once(tree: Tree, monkeypatch: pytest.Monk
     looks = Looks(monkeypatch)
     assert tree.page().cursor == tree.page().cursor
     assert looks.readings == 1
+
+
+def test_snapshot_of_a_folder_that_has_just_changed_is_not_used_again(tree: Tree) -> None:
+    """It may change again within the clock's tick, which no time of the folder would tell."""
+    fd, asked = os.open(tree.raw, os.O_RDONLY), Asked(FOLDER)
+    now = time.time_ns()
+    for changed, used_again in ((now, False), (now + 10**12, False), (now - 10**9, True)):
+        snapshots, stamp = Snapshots(), (*listing.stamp_of(fd)[:2], changed, changed)
+        kept = snapshots.keep(asked, stamp, [])
+        assert (snapshots._same(asked, stamp) is kept) is used_again
+    os.close(fd)
 
 
 def test_cursor_expires_after_ten_minutes_unasked(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
