@@ -90,13 +90,17 @@ class Index:
                 found = tally.summary(complete=not self._closed.is_set())
                 if found.complete:
                     self._remember(path, inode, found, time.monotonic() - begun)
+            self._ended(path, fd)
             counting.set_result(found)
         except BaseException as error:
+            self._ended(path, fd)
             counting.set_exception(error)
-        finally:
-            os.close(fd)
-            with self._guard:
-                self._counting.pop(path, None)
+
+    def _ended(self, path: TreePath, fd: int) -> None:
+        """Before the result is given, so that whoever asks after that has it counted anew."""
+        os.close(fd)
+        with self._guard:
+            self._counting.pop(path, None)
 
     def close(self) -> None:
         """Let what is being counted stop."""

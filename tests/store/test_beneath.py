@@ -14,6 +14,7 @@ from somebody import as_person
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import beneath
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, open_beneath, opened
+from jupyter_modama.testing import trees
 
 
 @pytest.fixture(params=["openat2", "by component"])
@@ -65,7 +66,11 @@ def test_folders_that_can_only_be_passed_are_passed(top: int, tmp_path: Path) ->
     """A gate without permission to list it does not close what lies below."""
     if os.geteuid() != 0:
         pytest.skip("needs root to become somebody else")
-    for folder in (*tmp_path.parents[:2], tmp_path, tmp_path / "root", tmp_path / "root/a/b"):
+    trees.readable_by_all(tmp_path)
+    for folder in (
+        tmp_path / "root",
+        tmp_path / "root/a/b",
+    ):
         folder.chmod(0o755)
     (tmp_path / "root/a").chmod(0o711)
 

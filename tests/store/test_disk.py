@@ -18,6 +18,7 @@ from jupyter_modama.core.model import Actor, Role, Site, Via
 from jupyter_modama.core.operations import OPERATIONS, perform
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.testing import trees
 from jupyter_modama.testing.store_suite import StoreSuite
 
 
@@ -53,8 +54,8 @@ class Shared:
 
     def __init__(self, root: Path, tmp_path: Path) -> None:
         self.root, self.tmp_path = root, tmp_path
-        for folder in (*tmp_path.parents[:2], tmp_path, root):
-            folder.chmod(0o755)
+        trees.readable_by_all(tmp_path)
+        root.chmod(0o755)
         (root / "adhoc/p/s/raw").mkdir(parents=True)
         (root / "adhoc/p/s/raw/a.dm4").write_text("data")
         for path in (root / "adhoc/p", *(root / "adhoc/p").rglob("*")):

@@ -22,6 +22,7 @@ from jupyter_modama.core.model import Site
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import counting, index
 from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.testing import trees
 
 RAW = TreePath("adhoc/p/s/raw")
 
@@ -134,8 +135,8 @@ def test_folder_that_cannot_be_written_does_not_matter(root: Path, raw: Path, tm
     cache = tmp_path / "cache"
     cache.mkdir()
     cache.chmod(mode)
-    for folder in (*tmp_path.parents[:2], tmp_path, root):
-        folder.chmod(0o755)
+    trees.readable_by_all(tmp_path)
+    root.chmod(0o755)
 
     def count() -> list[int]:
         store = DiskStore(Site(root=str(root)), state=tmp_path / "state", cache=cache)
@@ -298,8 +299,8 @@ def test_what_is_not_there_is_said(store: DiskStore, raw: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
 def test_closed_folders_are_said_or_left_out(root: Path, raw: Path, tmp_path: Path) -> None:
     """The folder itself cannot be counted; one in it is not counted."""
-    for folder in (*tmp_path.parents[:2], tmp_path, root):
-        folder.chmod(0o755)
+    trees.readable_by_all(tmp_path)
+    root.chmod(0o755)
     (raw / "deep").chmod(0o700)
 
     def count(path: TreePath) -> object:

@@ -18,6 +18,7 @@ from jupyter_modama.core.operations import OPERATIONS, perform
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import records
 from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.testing import trees
 
 P = TreePath("adhoc/p")
 S = TreePath("adhoc/p/s")
@@ -142,7 +143,11 @@ def test_managed_tree_believes_the_system_only(root: Path, project: Path) -> Non
 @needs_root
 def test_member_creates_and_describes_an_own_session(root: Path, project: Path, tmp_path: Path) -> None:
     """In somebody else's project; who owns the project sees what the member wrote, others cannot forge it."""
-    for folder in (*tmp_path.parents[:2], tmp_path, root, root / "adhoc"):
+    trees.readable_by_all(tmp_path)
+    for folder in (
+        root,
+        root / "adhoc",
+    ):
         folder.chmod(0o755)
     os.chown(project, ALICE, ALICE)
     project.chmod(0o1777)
@@ -172,8 +177,8 @@ def test_member_creates_and_describes_an_own_session(root: Path, project: Path, 
 @needs_root
 def test_closed_records_do_not_close_a_project(root: Path, project: Path, tmp_path: Path) -> None:
     """Who may not look at the records sees the project without them."""
-    for folder in (*tmp_path.parents[:2], tmp_path, root):
-        folder.chmod(0o755)
+    trees.readable_by_all(tmp_path)
+    root.chmod(0o755)
     box = project / ".modama"
     box.mkdir()
     (box / "project.json").write_text('{"title": "T"}')
