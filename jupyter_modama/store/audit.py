@@ -7,7 +7,6 @@ says so whatever the number of the process is, in another container and on anoth
 
 from __future__ import annotations
 
-import atexit
 import fcntl
 import json
 import logging
@@ -15,6 +14,7 @@ import os
 import secrets
 import socket
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -32,8 +32,7 @@ class FileAudit:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self._life: tuple[int, str, int] | None = None  # whose, its name, the descriptor that holds its lock
-        self._guard = threading.Lock()
+        self._life: Life | None = None
 
     def begin(self, op: str, actor: str, target: str, wanted: dict[str, Any]) -> str:
         """Write that something begins, before its first effect. The answer names the line for `end`.
@@ -44,7 +43,7 @@ class FileAudit:
         try:
             entry = {"line": line, "op": op, "actor": actor, "target": target, "wanted": wanted}
             with self._open() as fd:
-                me = {"pid": os.getpid(), "host": socket.gethostname(), "life": living(self._lives)}
+                me = {"pid": os.getpid(), "host": socket.gethostname(), "life": self._living()}
                 _append(fd, {**entry, **me})
         except OSError as error:
             raise from_os(OSError(error.errno, error.strerror, "audit"), DOING) from error
@@ -79,6 +78,17 @@ class FileAudit:
     @property
     def _lives(self) -> Path:
         return self.file.with_name("alive")
+
+    def _living(self) -> str:
+        if self._life is None or self._life.pid != os.getpid():  # a child does not live its parent's life
+            self._life = Life(self._lives)
+        return self._life.name
+
+    def close(self) -> None:
+        """End this life: what was begun and not ended will be closed as interrupted."""
+        life, self._life = self._life, None
+        if life is not None:
+            life.end()
 
     def close_interrupted(self) -> int:
         """Close the begun lines of processes that are gone; answers how many.
@@ -137,44 +147,41 @@ def _open_lines(raw: bytes) -> dict[str, str]:
 
 # Who is alive --------------------------------------------------------------------------------------------------------
 
-# This process's lives: whose they are (a child does not live its parent's), by the folder that they are kept in.
-_LIVES: dict[Path, tuple[int, str]] = {}
-_GUARD = threading.Lock()
+# The lives of this process, whose files must not be opened: closing one would give its lock back.
+_MINE: dict[Path, int] = {}
+_GUARD = threading.RLock()
 
 
-def living(folder: Path) -> str:
-    """The name of this process's life in a folder, whose lock it holds until it ends; nothing where none can be had.
+class Life:
+    """A file in a folder whose lock this process holds until the life ends; without a lock it has no name.
 
-    Both functions are to be called by one process at a time.
+    To be made, and asked about, by one process at a time.
     """
-    with _GUARD:
-        pid, name = _LIVES.get(folder, (0, ""))
-        if pid == os.getpid():
-            return name
+
+    def __init__(self, folder: Path) -> None:
+        self.pid = os.getpid()
+        self.name = ""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = secrets.token_hex(8)
-        fd = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            # A lock of the process, not of the open file: children do not inherit it. It is never given back.
-            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(fd)
-            (folder / name).unlink()
-            return ""
-        _LIVES[folder] = (os.getpid(), name)
-        atexit.register(_end, folder, os.getpid(), name)
-        return name
+        file = folder / secrets.token_hex(8)
+        with _GUARD:
+            fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self.end = weakref.finalize(self, _end, file, fd, self.pid)
+            try:
+                # A lock of the process, not of the open file: children do not inherit it.
+                fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                self.end()
+                return
+            self.name = file.name
+            _MINE[file] = self.pid
 
 
 def still_alive(folder: Path) -> set[str]:
-    """The lives of processes that still run; what those left that do not is cleared away."""
+    """The lives that go on; what those left that do not is cleared away."""
+    found = set()
     with _GUARD:
-        pid, mine = _LIVES.get(folder, (0, ""))
-        found = {mine} if pid == os.getpid() else set()
         for file in folder.iterdir() if folder.is_dir() else ():
-            if file.name in found:  # it must not be opened: closing it would give the lock back
-                continue
-            if _is_locked(file):
+            if _MINE.get(file) == os.getpid() or _is_locked(file):
                 found.add(file.name)
             else:
                 file.unlink(missing_ok=True)
@@ -195,7 +202,11 @@ def _is_locked(file: Path) -> bool:
     return False
 
 
-def _end(folder: Path, pid: int, name: str) -> None:
-    if pid == os.getpid():
+def _end(file: Path, fd: int, pid: int) -> None:
+    if pid != os.getpid():
+        return  # it is the parent's
+    with _GUARD:
+        _MINE.pop(file, None)
         with suppress(OSError):
-            (folder / name).unlink()
+            file.unlink()
+        os.close(fd)

@@ -79,6 +79,7 @@ class DiskStore:
 
     def close(self) -> None:
         self.index.close()
+        self.audit.close()
         os.close(self.root_fd)
 
     # who -----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -202,6 +203,25 @@ def test_lives_leave_nothing_behind(file: Path) -> None:
     assert len(os.listdir(file.parent / "alive")) == 1
     FileAudit(file).close_interrupted()
     assert os.listdir(file.parent / "alive") == []
+
+
+def test_closed_audit_holds_nothing(file: Path) -> None:
+    """Neither a descriptor nor a file; dropping it does the same, and the next begin lives anew."""
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    log, other = FileAudit(file), FileAudit(file)
+    begin(log)
+    begin(other)
+    assert len(os.listdir(file.parent / "alive")) == 2
+    assert log.close_interrupted() == 0
+    log.close()
+    log.close()
+    del other
+    gc.collect()
+    assert (os.listdir(file.parent / "alive"), len(os.listdir("/proc/self/fd"))) == ([], before)
+    begin(log)
+    assert log.close_interrupted() == 2
+    log.close()
 
 
 def test_lines_of_older_versions_are_closed(file: Path) -> None:
