@@ -45,7 +45,9 @@ def check_undo(store: Store, actor: Actor, wanted: UndoSeal) -> None:
     state, _, seal = read_state(store, where.session)
     shown = where.session.shown
     if is_unsealing(store, where.session):
-        return  # it goes on
+        if (store.read_record(where.session, JOURNAL) or {}).get("by") != actor.person.uid:
+            raise NotAllowed(what=f"somebody else has begun to unseal {shown}; an administrator can finish it")
+        return _check_power(store, where)  # it goes on
     if seal is None or state is not S.SEALED:
         raise NotSealed(session=shown, state=state, consequence="there is nothing to undo")
     if seal.by.uid != actor.person.uid:

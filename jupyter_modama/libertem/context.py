@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from jupyter_modama.core.errors import Unreachable, Unsupported
 from jupyter_modama.libertem import files, words
+from jupyter_modama.libertem.environment import LIBERTEM
 
 _shared: list[Any] = []
 
@@ -22,7 +23,7 @@ def context(executor: Literal["threads", "inline"] = "threads") -> Any:
     try:
         from libertem.api import Context
     except ImportError:
-        why = "it is not installed for this notebook; please run `%pip install libertem` and restart the kernel"
+        why = f"it is not installed for this notebook; please run `%pip install libertem=={LIBERTEM}` and restart the kernel"
         raise Unreachable(what="LiberTEM", why=why) from None
     made = Context.make_with(executor)
     if executor == "threads":

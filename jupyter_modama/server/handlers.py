@@ -168,7 +168,7 @@ class EventsHandler(ModamaHandler):
     async def get(self) -> None:
         events = self.room.listening
         after = self.request.headers.get("Last-Event-ID", "")
-        queue = events.subscribe(int(after) if after.isdigit() else None)
+        queue = events.subscribe(int(after) if after.isascii() and after.isdigit() else None)
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Accel-Buffering", "no")
