@@ -23,7 +23,8 @@ def context(executor: Literal["threads", "inline"] = "threads") -> Any:
     try:
         from libertem.api import Context
     except ImportError:
-        why = f"it is not installed for this notebook; please run `%pip install libertem=={LIBERTEM}` and restart the kernel"
+        line = f"%pip install libertem=={LIBERTEM}"
+        why = f"it is not installed for this notebook; please run `{line}` and restart the kernel"
         raise Unreachable(what="LiberTEM", why=why) from None
     made = Context.make_with(executor)
     if executor == "threads":
