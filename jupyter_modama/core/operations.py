@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, get_type_hints
 
 from jupyter_modama.core import (
@@ -58,7 +59,10 @@ class Where(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row: `function(store, actor, wanted)`; a LONG one is a generator of Progress whose `check` raises at once."""
+    """One row: `function(store, actor, wanted)`; a LONG one is a generator of Progress whose `check` raises at once.
+
+    Where the check answers something, the function gets it as `judged`: much can happen until a job begins.
+    """
 
     name: str
     function: Callable[..., Any]
@@ -148,22 +152,22 @@ def perform(operation: Operation, wanted: Any, *, actor: Actor, store: Store) ->
     A LONG operation answers with a generator of Progress, begun only when it is first asked for a value; its check has
     been made when this returns. Reading writes no audit line unless it is refused.
     """
-    target = operation.target(wanted)
+    target, function = operation.target(wanted), operation.function
     try:
         _admit(operation, target, actor, store)
-        if operation.check is not None:
-            operation.check(store, actor, wanted)
+        if operation.check is not None and (judged := operation.check(store, actor, wanted)) is not None:
+            function = partial(function, judged=judged)
     except ModamaError as refusal:
         with suppress(ModamaError):  # an audit that cannot be written must not hide why this is refused
             line = _begin(operation, wanted, target, actor, store)
             store.audit.end(line, "refused", printable(f"{refusal.code}: {refusal}"))
         raise
     if operation.kind is Kind.READ or not operation.audited:
-        return operation.function(store, actor, wanted)
+        return function(store, actor, wanted)
+    begin = partial(_begin, operation, wanted, target, actor, store)
     if operation.kind is Kind.LONG:
-        return _audited_run(operation, wanted, target, actor, store)
-    line = _begin(operation, wanted, target, actor, store)
-    return _closing(store, line, lambda: operation.function(store, actor, wanted))
+        return _audited_run(store, begin, lambda: function(store, actor, wanted))
+    return _closing(store, begin(), lambda: function(store, actor, wanted))
 
 
 def _admit(operation: Operation, target: TreePath, actor: Actor, store: Store) -> None:
@@ -216,11 +220,11 @@ def _outcome(error: BaseException) -> tuple[str, str]:
 
 
 def _audited_run(
-    operation: Operation, wanted: Any, target: TreePath, actor: Actor, store: Store
+    store: Store, begin: Callable[[], str], run: Callable[[], Generator[Progress, None, Any]]
 ) -> Generator[Progress, None, Any]:
-    line = _begin(operation, wanted, target, actor, store)
+    line = begin()
     try:
-        answer = yield from operation.function(store, actor, wanted)
+        answer = yield from run()
     except BaseException as error:
         store.audit.end(line, *_outcome(error))
         raise

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from jupyter_modama.core.errors import NotAllowed, NotSealed, ReasonMissing, UndoExpired
+from jupyter_modama.core.errors import Conflict, NotAllowed, NotSealed, ReasonMissing, UndoExpired
 from jupyter_modama.core.layout import Place
-from jupyter_modama.core.model import Actor, Progress, Protection, Session, SessionState
+from jupyter_modama.core.model import Actor, Progress, Protection, Role, Seal, Session, SessionState
 from jupyter_modama.core.ports import Store
 from jupyter_modama.core.roles import role_at
 from jupyter_modama.core.seal_state import (
@@ -17,11 +17,13 @@ from jupyter_modama.core.seal_state import (
     disk_state,
     is_unsealing,
     read_state,
+    recorded_seal,
     session_asked_for,
 )
 from jupyter_modama.core.sessions import session_at
 
 S = SessionState
+Facts = tuple[SessionState, Protection, Seal | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,30 @@ class UnsealSession:
     path_b64: str = ""
 
 
-def check_undo(store: Store, actor: Actor, wanted: UndoSeal) -> None:
-    """Whether the seal can be undone by this person now."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The seal that a check has judged; nothing where there was none that is whole."""
+
+    at: str = ""
+    manifest_sha256: str = ""
+
+    @classmethod
+    def of(cls, seal: Seal | None) -> Judged:
+        return cls(seal.at.isoformat(), seal.manifest_sha256) if seal else cls()
+
+
+# undo ----------------------------------------------------------------------------------------------------------------
+
+
+def check_undo(store: Store, actor: Actor, wanted: UndoSeal) -> Judged:
+    """Whether the seal can be undone by this person now; answers which seal that is."""
     where = session_asked_for(store, wanted)
-    state, _, seal = read_state(store, where.session)
+    _judge_undo(store, actor, where, read_state(store, where.session))
+    return Judged.of(recorded_seal(store, where.session))
+
+
+def _judge_undo(store: Store, actor: Actor, where: Place, facts: Facts) -> None:
+    state, _, seal = facts
     shown = where.session.shown
     if is_unsealing(store, where.session):
         if (store.read_record(where.session, JOURNAL) or {}).get("by") != actor.person.uid:
@@ -59,20 +81,49 @@ def check_undo(store: Store, actor: Actor, wanted: UndoSeal) -> None:
     _check_power(store, where)
 
 
-def undo_seal(store: Store, actor: Actor, wanted: UndoSeal) -> Generator[Progress, None, Session]:
+def undo_seal(store: Store, actor: Actor, wanted: UndoSeal, judged: Judged) -> Generator[Progress, None, Session]:
     """Take back a seal that one made by mistake, within the time that the site allows."""
-    return (yield from _unseal(store, actor, session_asked_for(store, wanted)))
+    where = session_asked_for(store, wanted)
+
+    def judge(facts: Facts) -> None:
+        _check_role(store, actor, where, Role.MEMBER)
+        _judge_undo(store, actor, where, facts)
+
+    return (yield from _unseal(store, actor, where, judged, judge))
 
 
-def check_unseal(store: Store, actor: Actor, wanted: UnsealSession) -> None:
-    """Whether there is something to unseal, and a reason."""
+# unseal --------------------------------------------------------------------------------------------------------------
+
+
+def check_unseal(store: Store, actor: Actor, wanted: UnsealSession) -> Judged:
+    """Whether there is something to unseal, and a reason; answers which seal that is."""
     where = session_asked_for(store, wanted)
     if not wanted.reason.strip():
         raise ReasonMissing(what="unsealing")
-    state, _, _ = read_state(store, where.session)
-    if state is S.WRITABLE:
-        raise NotSealed(session=where.session.shown, state=state, consequence="there is nothing to unseal")
+    _judge_unseal(store, where, read_state(store, where.session))
+    return Judged.of(recorded_seal(store, where.session))
+
+
+def _judge_unseal(store: Store, where: Place, facts: Facts) -> None:
+    if facts[0] is S.WRITABLE:
+        raise NotSealed(session=where.session.shown, state=facts[0], consequence="there is nothing to unseal")
     _check_power(store, where)
+
+
+def unseal_session(
+    store: Store, actor: Actor, wanted: UnsealSession, judged: Judged
+) -> Generator[Progress, None, Session]:
+    """Make the raw files of a sealed session changeable again; the manifest is kept."""
+    where = session_asked_for(store, wanted)
+
+    def judge(facts: Facts) -> None:
+        _check_role(store, actor, where, Role.ADMINISTRATOR)
+        _judge_unseal(store, where, facts)
+
+    return (yield from _unseal(store, actor, where, judged, judge))
+
+
+# both ----------------------------------------------------------------------------------------------------------------
 
 
 def _check_power(store: Store, where: Place) -> None:
@@ -84,14 +135,34 @@ def _check_power(store: Store, where: Place) -> None:
         )
 
 
-def unseal_session(store: Store, actor: Actor, wanted: UnsealSession) -> Generator[Progress, None, Session]:
-    """Make the raw files of a sealed session changeable again; the manifest is kept."""
-    return (yield from _unseal(store, actor, session_asked_for(store, wanted)))
+def _check_role(store: Store, actor: Actor, where: Place, least: Role) -> None:
+    """Raise where the role, with which this was begun, is no more."""
+    if role_at(store, actor, where.session) < least:
+        raise NotAllowed(
+            what=f"your role in {where.project.shown} changed meanwhile, so the seal stays; ask an administrator"
+        )
 
 
-def _unseal(store: Store, actor: Actor, where: Place) -> Generator[Progress, None, Session]:
+def _check_same(where: Place, seal: Seal | None, judged: Judged) -> None:
+    """Raise where another seal than the one that was judged is on the session now."""
+    if Judged.of(seal) != judged:
+        what = f"sealed again by {seal.by.login} at {seal.at:%Y-%m-%d %H:%M} UTC" if seal else "unsealed"
+        raise Conflict(
+            what=f"{where.session.shown} was {what} since you asked, and nothing has been changed now; "
+            "look at the session, and ask again if that is still meant"
+        )
+
+
+def _unseal(
+    store: Store, actor: Actor, where: Place, judged: Judged, judge: Callable[[Facts], None]
+) -> Generator[Progress, None, Session]:
+    """Unseal; under the lock it is judged again, since a job can have waited for long."""
     with store.lock(where.session, f"{LOCKED_FOR_SEAL} (unsealing by {actor.person.login})"):
-        _, protection, seal = disk_state(store, where.session)
+        facts = disk_state(store, where.session)
+        judge(facts)
+        _, protection, seal = facts
+        if not is_unsealing(store, where.session):  # then the old seal says nothing any more
+            _check_same(where, seal, judged)
         store.sealing.tidy(where.session)
         # The journal first: a crash in between leaves an interrupted session, which can be sealed or unsealed again.
         journal = {"by": actor.person.uid, "at": datetime.now(UTC).isoformat(), "protection": protection.value}
