@@ -1,9 +1,10 @@
 import { connect } from '../api/client';
 import { problemOf } from '../api/problem';
 import { parseEvents } from '../api/stream';
-import { loadingCells, openInLibertem, openInNotebook } from '../services/actions';
+import { openInLibertem, openInNotebook } from '../services/actions';
 import { bytes, countdown, span } from '../services/format';
 import { Listing } from '../services/listing';
+import { folderOf, partOf } from '../services/part';
 import { above } from '../services/place';
 import { phrase } from '../services/phrases';
 import { VERSION } from '../version';
@@ -276,17 +277,73 @@ describe('where one is', () => {
 });
 
 describe('opening a file', () => {
-    test('a notebook is made in the session’s folder for results', async () => {
+    const python = (value: string, facts: object = {}) => ({
+        path: '',
+        advice: '',
+        items: [
+            { tool: 'Path', value: 'x' },
+            { tool: 'Python', value, kernel: '', note: '', ...facts }
+        ]
+    });
+
+    test('a notebook is made in the session’s folder for results, with the server’s own line', async () => {
         const { api, host, modama } = together();
         const made: unknown[] = [];
         Object.assign(host, { openNotebook: (wanted: unknown) => Promise.resolve(made.push(wanted)) });
+        const line = "modama.load('adhoc/p/s/raw/it\\'s \"Größe\" a\\\\b.dm4')";
+        api.answers['entry.links'] = () => python(`import jupyter_modama as modama\n${line}`);
         api.answers['entry.show'] = () => ({ project: 'adhoc/p', session: 's' });
         api.answers['session.show'] = () => session('s');
-        await openInNotebook(modama, entry('a "b".dm4'));
+        await openInNotebook(modama, entry('it\'s "Größe" a\\b.dm4'));
         expect(made).toEqual([
-            { folder: 'adhoc/p/s/analysis', cells: loadingCells('adhoc/p/s/raw/a "b".dm4') }
+            {
+                folder: 'adhoc/p/s/analysis',
+                cells: [`import jupyter_modama as modama\ndata = ${line}`, 'data']
+            }
         ]);
-        expect(loadingCells('a "b"')[0]).toContain('jupyter_modama.load("a \\"b\\"")');
+    });
+
+    test('a notebook about a name that is no text asks by its bytes', async () => {
+        const { api, host, modama } = together();
+        const made: unknown[] = [];
+        Object.assign(host, { openNotebook: (wanted: unknown) => Promise.resolve(made.push(wanted)) });
+        api.answers['entry.links'] = () => python("modama.load('adhoc/p/s/raw/gr\\udcfc.mib')");
+        api.answers['entry.show'] = () => ({ project: 'adhoc/p', session: 's' });
+        api.answers['session.show'] = () => session('s');
+        const path_b64 = btoa('adhoc/p/s/raw/gr\xfc.mib');
+        await openInNotebook(modama, entry('gr\\xfc.mib', { path_b64 }));
+        expect(api.of('entry.links')).toEqual([{ path: 'adhoc/p/s/raw/gr\\xfc.mib', path_b64 }]);
+        expect(api.of('entry.show')).toEqual([{ path: 'adhoc/p/s/raw/gr\\xfc.mib', path_b64 }]);
+        expect(api.of('session.show')).toEqual([{ project: 'adhoc/p', session: 's', path_b64: undefined }]);
+        expect(made).toEqual([
+            {
+                folder: 'adhoc/p/s/analysis',
+                cells: ["data = modama.load('adhoc/p/s/raw/gr\\udcfc.mib')", 'data']
+            }
+        ]);
+    });
+
+    test('a session whose own name is no text is asked for by its bytes', async () => {
+        const { api, host, modama } = together();
+        const made: unknown[] = [];
+        Object.assign(host, { openNotebook: (wanted: unknown) => Promise.resolve(made.push(wanted)) });
+        api.answers['entry.links'] = () => python('modama.load(1)');
+        api.answers['entry.show'] = () => ({ project: 'adhoc/p', session: 's\\xff' });
+        api.answers['session.show'] = () => session('s\\xff', { path_b64: btoa('adhoc/p/s\xff') });
+        await openInNotebook(modama, {
+            path: 'adhoc/p/s\\xff/raw/a.mib',
+            path_b64: btoa('adhoc/p/s\xff/raw/a.mib')
+        });
+        expect(api.of('session.show')[0]).toMatchObject({ path_b64: 'YWRob2MvcC9z_w==' });
+        // Jupyter's contents cannot name that folder.
+        expect(made).toMatchObject([{ folder: undefined }]);
+    });
+
+    test('a part of a path keeps its bytes only where its text does not say them', () => {
+        const located = { path: 'ä/b\\xff/c', path_b64: 'w6QvYv8vYw==' };
+        expect(partOf(located, 1)).toEqual({ path: 'ä' });
+        expect(partOf(located, 2)).toEqual({ path: 'ä/b\\xff', path_b64: 'w6QvYv8=' });
+        expect(folderOf({ path: 'a/b/c' })).toEqual({ path: 'a/b' });
     });
 
     test('a file that does not say its shape is asked about', async () => {

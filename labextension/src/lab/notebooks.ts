@@ -10,7 +10,7 @@ export async function openNotebook(
     wanted: NotebookWanted
 ): Promise<void> {
     const { contents } = app.serviceManager;
-    const folder = contentsPath(modama, wanted.folder) ?? '';
+    const folder = (wanted.folder !== undefined && contentsPath(modama, wanted.folder)) || '';
     const made = await contents.newUntitled({ path: folder, type: 'notebook' });
     await contents.save(made.path, {
         type: 'notebook',

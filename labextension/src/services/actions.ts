@@ -1,29 +1,44 @@
 import { at, type Located } from '../api/client';
 import { asProblem } from '../api/problem';
 import type { Modama } from './modama';
+import { depthOf, folderOf, partOf } from './part';
 
-/** The two lines that load an entry in a notebook. */
-export function loadingCells(path: string): string[] {
-    return [`import jupyter_modama\ndata = jupyter_modama.load(${JSON.stringify(path)})`, 'data'];
+/** The cells that load an entry, from the server's own line of Python: its last line is the value. */
+export function loadingCells(python: string): string[] {
+    const lines = python.split('\n');
+    return [[...lines.slice(0, -1), `data = ${lines[lines.length - 1]}`].join('\n'), 'data'];
 }
 
 /** Make a notebook that loads the entry, in the session's folder for results where there is one. */
 export async function openInNotebook(modama: Modama, entry: Located): Promise<void> {
     const { api, host } = modama;
     try {
-        const details = await api.call('entry.show', at(entry));
-        let folder = entry.path.split('/').slice(0, -1).join('/');
-        if (details.project && details.session) {
-            const session = await api.call('session.show', {
-                project: details.project,
-                session: details.session
-            });
-            folder = session.derived || session.path;
+        const [links, folder] = await Promise.all([
+            api.call('entry.links', at(entry)),
+            folderForResults(modama, entry)
+        ]);
+        const python = links.items.find(link => link.tool === 'Python');
+        if (!python) {
+            const text = host.trans.__('The server does not say how “%1” is loaded in Python.', entry.path);
+            host.notify({ kind: 'error', text });
+            return;
         }
-        await host.openNotebook?.({ folder, cells: loadingCells(entry.path) });
+        await host.openNotebook?.({ folder, cells: loadingCells(python.value) });
     } catch (error) {
         host.notify({ kind: 'error', text: asProblem(error).message });
     }
+}
+
+/** Where a notebook about an entry belongs; undefined where Jupyter's own file tree cannot name the folder. */
+async function folderForResults({ api }: Modama, entry: Located): Promise<string | undefined> {
+    const { project, session } = await api.call('entry.show', at(entry));
+    if (project && session) {
+        const { path_b64 } = partOf(entry, depthOf(project) + 1);
+        const found = await api.call('session.show', { project, session, path_b64 });
+        return path_b64 ? undefined : found.derived || found.path;
+    }
+    const folder = folderOf(entry);
+    return folder.path_b64 ? undefined : folder.path;
 }
 
 /** Open the entry in LiberTEM; where the file does not say its own shape, ask for it. */

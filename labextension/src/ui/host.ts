@@ -28,9 +28,9 @@ export interface ShownNote {
     dismiss(): void;
 }
 
-/** A notebook to make: where (below the root of the data) and with which cells. */
+/** A notebook to make: where (below the root of the data; undefined: where there is room) and with which cells. */
 export interface NotebookWanted {
-    folder: string;
+    folder: string | undefined;
     cells: string[];
 }
 
