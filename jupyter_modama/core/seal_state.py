@@ -87,6 +87,11 @@ def seal_protection(store: Store, session: TreePath) -> Protection:
         return Protection.IMMUTABLE
 
 
+def entries_checksum(store: Store, session: TreePath) -> str:
+    """The SHA-256 that the seal has for the list of entries, nothing where it is older than that."""
+    return str((_record(store, session, SEAL) or {}).get("entries_sha256") or "")
+
+
 def recorded_seal(store: Store, session: TreePath) -> Seal | None:
     """The seal in the record of a session, None where there is none that can be believed."""
     record = _record(store, session, SEAL)

@@ -8,14 +8,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_modama.core.errors import Invalid, ManifestMismatch, NotSealed
-from jupyter_modama.core.layout import Place
+from jupyter_modama.core.layout import RECORDS, Place
 from jupyter_modama.core.model import Actor, EntryKind, Progress, Seal, VerifyReport
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
-from jupyter_modama.core.seal_state import read_state, recorded_seal, seal_protection, session_asked_for
+from jupyter_modama.core.seal_state import (
+    entries_checksum,
+    read_state,
+    recorded_seal,
+    seal_protection,
+    session_asked_for,
+)
 
 NAMED = 1000
 MANIFEST = "manifest-sha256.txt"
+ENTRIES = f"{RECORDS}/manifest.jsonl"
 
 
 @dataclass(slots=True)
@@ -149,17 +156,21 @@ def verify_session(store: Store, actor: Actor, wanted: VerifySession) -> Generat
 def compared(
     store: Store, where: Place, folder: TreePath, seal: Seal | None
 ) -> Generator[Progress, None, tuple[Comparison, Any]]:
-    """Hash a folder and hold it against the manifest, and the manifest against the seal."""
-    recorded, manifest_sha256 = store.sealing.read_manifest(where.session)
+    """Hash a folder and hold it against the manifest, and the manifest and the entries against the seal."""
+    recorded = store.sealing.read_manifest(where.session)
     yield Progress("looking", 0, 0)
     looked = store.sealing.look(folder, seal_protection(store, where.session))
     hashed = yield from hashed_files(store, where.session, folder, looked.files, remember=False)
     prefix = TreePath(folder[len(where.session) + 1 :])
-    found = compare(recorded, hashed, prefix, manifest_sha256)
-    compare_links(found, store.sealing.read_links(where.session), looked.links, prefix)
+    found = compare(recorded.lines, hashed, prefix, recorded.sha256)
+    entries_sha256 = entries_checksum(store, where.session)
+    if entries_sha256 and recorded.entries_sha256 != entries_sha256:
+        found.changed.insert(0, TreePath(ENTRIES))  # what it says of links is worth nothing then
+    else:
+        compare_links(found, recorded.entries.links, looked.links, prefix)
     found.unreadable += [prefix / path for path in looked.unreadable]
     found.bare = [prefix / path if path else prefix for path in looked.bare]
-    if seal is not None and manifest_sha256 != seal.manifest_sha256:
+    if seal is not None and recorded.sha256 != seal.manifest_sha256:
         found.changed.insert(0, TreePath(MANIFEST))
     return found, hashed
 

@@ -10,7 +10,8 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from jupyter_modama.core.paths import TreePath
 
@@ -56,43 +57,41 @@ def read(text: bytes) -> Iterator[Line]:
         yield Line(TreePath(os.fsdecode(path)), match[2].decode().lower())
 
 
-def sizes_written(lines: Iterable[Line]) -> bytes:
-    """The sizes of the files, one JSON object a line."""
-    return b"".join(
-        json.dumps({"path": line.path, "bytes": line.size_bytes, "sha256": line.sha256}).encode() + b"\n"
-        for line in sorted(lines, key=lambda line: os.fsencode(line.path))
-    )
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """What the manifest's own syntax cannot say: sizes, and where symbolic links point to, by path from the session."""
+
+    sizes: dict[TreePath, int] = field(default_factory=dict)
+    links: dict[TreePath, str] = field(default_factory=dict)
 
 
-def sizes_read(text: bytes) -> dict[TreePath, int]:
-    """The sizes by path; lines that cannot be read are passed over."""
-    sizes = {}
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A manifest as it is read, with the SHA-256 of its own text and of the text of the entries."""
+
+    lines: dict[TreePath, Line]
+    entries: Entries
+    sha256: str
+    entries_sha256: str
+
+
+def entries_written(prefix: str, lines: Iterable[Line], links: Mapping[TreePath, str]) -> bytes:
+    """Files, and links below the folder `prefix` of the session: one JSON object a line."""
+    files = sorted(lines, key=lambda line: os.fsencode(line.path))
+    rows: list[dict[str, object]] = [{"path": x.path, "bytes": x.size_bytes, "sha256": x.sha256} for x in files]
+    rows += [{"path": f"{prefix}/{path}", "link": links[path]} for path in sorted(links, key=os.fsencode)]
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def entries_read(text: bytes) -> Entries:
+    """The entries of a text; lines that cannot be read are passed over."""
+    found = Entries()
     for row in text.splitlines():
-        try:
+        with suppress(ValueError, KeyError, TypeError):
             record = json.loads(row)
-            sizes[TreePath(record["path"])] = int(record["bytes"])
-        except (ValueError, KeyError, TypeError):
-            continue
-    return sizes
-
-
-def links_written(prefix: str, links: Mapping[TreePath, str]) -> bytes:
-    """The symbolic links below a folder of the session, one JSON object a line."""
-    return b"".join(
-        json.dumps({"path": f"{prefix}/{path}", "link": target}).encode() + b"\n"
-        for path, target in sorted(links.items(), key=lambda item: os.fsencode(item[0]))
-    )
-
-
-def links_read(text: bytes) -> dict[TreePath, str]:
-    """The symbolic links by path; lines that cannot be read are passed over."""
-    links = {}
-    for row in text.splitlines():
-        if b'"link"' not in row:
-            continue
-        try:
-            record = json.loads(row)
-            links[TreePath(record["path"])] = str(record["link"])
-        except (ValueError, KeyError, TypeError):
-            continue
-    return links
+            path = TreePath(record["path"])
+            if "link" in record:
+                found.links[path] = str(record["link"])
+            else:
+                found.sizes[path] = int(record["bytes"])
+    return found

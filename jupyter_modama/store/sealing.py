@@ -22,14 +22,14 @@ from jupyter_modama.store import adoption, flags, links, manifest, protect, reco
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
 from jupyter_modama.store.hashing import Hashed, Wanted, hash_files
 from jupyter_modama.store.look import Looked, look
-from jupyter_modama.store.manifest import Line
+from jupyter_modama.store.manifest import Line, Recorded
 from jupyter_modama.store.survey import Found, survey
 
 if TYPE_CHECKING:
     from jupyter_modama.store.disk import DiskStore
 
 HASHES = "hashes.jsonl"
-SIZES = "manifest.jsonl"
+ENTRIES = "manifest.jsonl"
 METADATA = "metadata.jsonl"
 OLD = "old"
 LEFTOVER = re.compile(
@@ -181,10 +181,11 @@ class DiskSealing:
 
     def write_manifest(
         self, session: TreePath, prefix: str, hashed: Sequence[Hashed], links: Mapping[TreePath, str]
-    ) -> str:
-        """Write manifest and sizes of files below the folder `prefix` of a session; answers the manifest's SHA-256.
+    ) -> tuple[str, str]:
+        """Write the manifest of files below the folder `prefix` of a session, and the entries; answers both's SHA-256.
 
-        Disk: `manifest-sha256.txt` beside raw; a file of that name that is not this is moved aside.
+        Disk: `manifest-sha256.txt` beside raw, where a file of that name that is not this is moved aside; the entries
+        (sizes, symbolic links) in `.modama/manifest.jsonl`.
         """
         lines = [Line(TreePath(f"{prefix}/{h.path}"), h.sha256, h.size_bytes) for h in hashed]
         text = manifest.written(lines)
@@ -192,10 +193,10 @@ class DiskSealing:
             _put_aside(fd, manifest.NAME, text)
             records.replace(fd, manifest.NAME, text, 0o444)
         with self._box(session) as box:
-            _thaw(box, SIZES)
-            rows = manifest.sizes_written(lines) + manifest.links_written(prefix, links)
-            records.replace(box, SIZES, rows, 0o444)
-        return hashlib.sha256(text).hexdigest()
+            _thaw(box, ENTRIES)
+            entries = manifest.entries_written(prefix, lines, links)
+            records.replace(box, ENTRIES, entries, 0o444)
+        return _sha256(text), _sha256(entries)
 
     def write_metadata(self, session: TreePath, rows: Sequence[dict[str, Any]]) -> None:
         """Keep what instruments wrote into the files, one JSON object a file."""
@@ -209,7 +210,7 @@ class DiskSealing:
         with self._folder(session, "protecting the manifest of") as fd:
             _freeze(fd, manifest.NAME, by)
         with self._box(session) as box:
-            for name in ("seal.json", SIZES, METADATA):
+            for name in ("seal.json", ENTRIES, METADATA):
                 _freeze(box, name, by)
             with suppress(FileNotFoundError):
                 os.unlink(HASHES, dir_fd=box)
@@ -227,7 +228,7 @@ class DiskSealing:
                 try:
                     with suppress(FileNotFoundError):
                         os.unlink(HASHES, dir_fd=box)
-                    for folder, name in ((parent, manifest.NAME), (box, SIZES), (box, METADATA), (box, "seal.json")):
+                    for folder, name in ((parent, manifest.NAME), (box, ENTRIES), (box, METADATA), (box, "seal.json")):
                         _thaw(folder, name)
                         with suppress(FileNotFoundError):
                             os.rename(name, name, src_dir_fd=folder, dst_dir_fd=away)
@@ -261,24 +262,19 @@ class DiskSealing:
 
     # what is read ----------------------------------------------------------------------------------------
 
-    def read_manifest(self, session: TreePath) -> tuple[dict[TreePath, Line], str]:
-        """The manifest's lines by path (from the session's folder), with sizes, and the SHA-256 of its text.
+    def read_manifest(self, session: TreePath) -> Recorded:
+        """The manifest and the entries of a session, as they are now.
 
         Raises: RecordCorrupt, NotFound.
         """
         with self.store.opened(session / manifest.NAME, FILE, "reading") as fd, open(fd, "rb", closefd=False) as file:
             text = file.read(LARGEST_MANIFEST)
-        sizes = manifest.sizes_read(self._record_bytes(session, SIZES))
         try:
             lines = {line.path: line for line in manifest.read(text)}
         except ValueError as error:
             raise RecordCorrupt(path=(session / manifest.NAME).shown, why=str(error)) from error
-        known = {p: Line(p, line.sha256, sizes.get(p, -1)) for p, line in lines.items()}
-        return known, hashlib.sha256(text).hexdigest()
-
-    def read_links(self, session: TreePath) -> dict[TreePath, str]:
-        """Where the symbolic links pointed to when the session was sealed."""
-        return manifest.links_read(self._record_bytes(session, SIZES))
+        entries = self._record_bytes(session, ENTRIES)
+        return Recorded(lines, manifest.entries_read(entries), _sha256(text), _sha256(entries))
 
     def recorded_sha256(self, session: TreePath, path: TreePath) -> str:
         """The SHA-256 that the manifest has for a file, nothing where it has none; the last manifests read are kept."""
@@ -288,7 +284,7 @@ class DiskSealing:
             with self._guard:
                 kept = self._read.get(session)
             if kept is None or kept[0] != key:
-                kept = (key, self.read_manifest(session)[0])
+                kept = (key, self.read_manifest(session).lines)
                 with self._guard:
                     self._read = {**dict(list(self._read.items())[-3:]), session: kept}
         except ModamaError:
@@ -307,6 +303,10 @@ class _Counter:
     def add(self, count: int) -> None:
         with self._guard:
             self.value += count
+
+
+def _sha256(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
 
 
 def _put_aside(folder: int, name: str, text: bytes) -> None:

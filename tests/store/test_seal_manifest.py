@@ -40,12 +40,13 @@ def test_any_text_is_read_or_refused(text: bytes) -> None:
 
 
 @given(st.binary())
-def test_damaged_sizes_are_passed_over(text: bytes) -> None:
+def test_damaged_entries_are_passed_over(text: bytes) -> None:
     """A half-written line costs itself."""
-    good = manifest.sizes_written([Line(TreePath("raw/ä"), "0" * 64, 7)])
-    links = manifest.links_written("raw", {TreePath("link"): "../target"})
-    assert manifest.sizes_read(text + b"\n" + good)[TreePath("raw/ä")] == 7
-    assert manifest.links_read(text + b"\n" + links)[TreePath("raw/link")] == "../target"
+    line = Line(TreePath("raw/ä"), "0" * 64, 7)
+    good = manifest.entries_written("raw", [line], {TreePath("link"): "../target"})
+    found = manifest.entries_read(text + b"\n" + good)
+    assert found.sizes[TreePath("raw/ä")] == 7
+    assert found.links[TreePath("raw/link")] == "../target"
 
 
 def test_order_is_that_of_the_bytes() -> None:
