@@ -89,7 +89,7 @@ def _links(tool: Tool, values: Values) -> list[Link]:
         if not template or any(not values[name] for name, _ in fields_of(template) if name in MUST_BE_THERE):
             continue
         value = filled(template, values, default)
-        found.append(Link(tool.name, tool.name, kind, value, tool.icon, tool.group, tool.note))
+        found.append(Link(tool.name, tool.name, kind, value, tool.icon, tool.group, tool.note, tool.kernel))
     return found
 
 

@@ -289,6 +289,7 @@ class Link:
     icon: str = ""
     group: str = ""  # open | transfer | mount | copy
     note: str = ""
+    kernel: str = ""  # of a line of Python: the notebook kernel that can run it, where not every one can
 
 
 @dataclass(frozen=True, slots=True)
@@ -557,6 +558,7 @@ class Tool:
     group: str = "open"
     note: str = ""
     needs: tuple[str, ...] = ()  # services without which the row does not show
+    kernel: str = ""  # of a line of Python: the notebook kernel that can run it, where not every one can
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,9 +71,12 @@ NOTEBOOK = _words("""
     dm3 dm4 mib blo ser emi mrc ali map mrcz hspy zspy nxs nx5 emd de5 h5 hdf5 hdf tif tiff png jpg jpeg bmp gif
     bcf spx msa emsa ems mas spd spc lsd pts eds img wdf elid prz app5 sur pro unf tvf dens csv xml tvips rpl npy
 """)
+LIBERTEM_ONLY = tuple(ending for ending in LIBERTEM if ending not in NOTEBOOK)
+LIBERTEM_KERNEL = "modama-libertem"
 
 # Neither opens files to everybody nor cuts ACLs, as `-a` does; `-s` keeps the far shell away from the name.
 RSYNC = "rsync -rltv -s --no-p --no-g --chmod=ugo=rwX --partial --info=progress2"
+PYTHON = "import jupyter_modama as modama\n{snippet:raw}"
 
 BUILT_IN: tuple[Tool, ...] = (
     Tool("Permalink", ("any",), url="{permalink}", icon="link"),
@@ -173,7 +176,17 @@ BUILT_IN: tuple[Tool, ...] = (
         group="copy",
         icon="html",
     ),
-    Tool("Python", ("any",), text="import jupyter_modama as modama\n{snippet:raw}", group="copy", icon="python"),
+    Tool(
+        "Python",
+        LIBERTEM_ONLY,
+        text=PYTHON,
+        group="copy",
+        icon="python",
+        note="only LiberTEM reads this format, so the notebook needs the kernel “MODAMA: LiberTEM and HyperSpy”, "
+        "which `python -m jupyter_modama.libertem.environment install` makes in a terminal",
+        kernel=LIBERTEM_KERNEL,
+    ),
+    Tool("Python", ("any",), text=PYTHON, group="copy", icon="python"),  # of two equal lines the first counts
 )
 
 

@@ -111,9 +111,7 @@ def test_notebook_is_made_beside_the_raw_data(panel: Panel) -> None:
     expect(panel.page.locator(".jp-NotebookPanel")).to_be_visible()
     (made,) = (session / "analysis").glob("*.ipynb")
     cells = [cell["source"] for cell in json.loads(made.read_text())["cells"]]
-    assert "".join(cells[0]).splitlines()[1] == (
-        'data = jupyter_modama.load("adhoc/notebooks/2024-05-05-files/raw/a.dm4")'
-    )
+    assert "".join(cells[0]).splitlines()[1] == "data = modama.load('adhoc/notebooks/2024-05-05-files/raw/a.dm4')"
 
 
 def test_links_are_shown_and_copied(panel: Panel) -> None:

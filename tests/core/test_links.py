@@ -22,6 +22,8 @@ from jupyter_modama.core.links import ListLinks, list_links
 from jupyter_modama.core.model import Actor, EntryKind, Link, Links, Site, Tool
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.tools import BUILT_IN, opens_with, read_tool
+from jupyter_modama.libertem.environment import INSTALL
+from jupyter_modama.libertem.kernel import KERNEL, SHOWN
 from jupyter_modama.readers.formats import FORMATS
 from jupyter_modama.store.disk import DiskStore
 
@@ -276,7 +278,8 @@ def test_built_in_rows_keep_the_rules_of_rows() -> None:
     """What we ship passes the checks that a site's own rows must pass."""
     for tool in BUILT_IN:
         row = {
-            name: getattr(tool, name) for name in ("name", "opens", "url", "command", "text", "group", "note", "needs")
+            name: getattr(tool, name)
+            for name in ("name", "opens", "url", "command", "text", "group", "note", "needs", "kernel")
         }
         assert replace(read_tool(row, "built-in"), icon=tool.icon) == tool
 
@@ -297,6 +300,15 @@ def test_table_agrees_with_the_readers(tree: Path) -> None:
         for ending in row.extensions:
             known = opens_with(site, f"a.{ending}", EntryKind.FILE)
             assert ("LiberTEM" in known, "Notebook" in known) == (row.libertem, row.hyperspy), ending
+
+
+def test_line_of_python_names_the_kernel_that_it_needs(tree: Path, links: Ask) -> None:
+    """What only LiberTEM reads needs the kernel of its environment; the rest runs everywhere, and no row is doubled."""
+    for name, needed in (("scan.raw", KERNEL), ("scan.SEQ", KERNEL), ("scan.mib", ""), ("notes.txt", "")):
+        (tree / "adhoc" / name).write_bytes(b"1")
+        (python,) = [link for link in links(f"adhoc/{name}").items if link.tool == "Python"]
+        assert python.kernel == needed
+        assert (f"“{SHOWN}”" in python.note and INSTALL in python.note) == bool(needed)
 
 
 def test_nothing_is_brought_into_a_sealed_session(tree: Path, links: Ask, do: Any) -> None:

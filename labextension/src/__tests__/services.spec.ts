@@ -323,6 +323,16 @@ describe('opening a file', () => {
         ]);
     });
 
+    test('a format that one kernel reads is opened with that kernel', async () => {
+        const { api, host, modama } = together();
+        const made: unknown[] = [];
+        Object.assign(host, { openNotebook: (wanted: unknown) => Promise.resolve(made.push(wanted)) });
+        api.answers['entry.links'] = () => python('load(1)', { kernel: 'modama-libertem', note: 'how' });
+        api.answers['entry.show'] = () => ({ project: '', session: '' });
+        await openInNotebook(modama, entry('scan.raw'));
+        expect(made).toMatchObject([{ kernel: { name: 'modama-libertem', otherwise: 'how' } }]);
+    });
+
     test('a session whose own name is no text is asked for by its bytes', async () => {
         const { api, host, modama } = together();
         const made: unknown[] = [];

@@ -790,6 +790,8 @@ export interface components {
             group: string;
             /** @default  */
             note: string;
+            /** @default  */
+            kernel: string;
         };
         /**
          * LinkKind

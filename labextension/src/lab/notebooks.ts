@@ -1,4 +1,5 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { KernelSpec } from '@jupyterlab/services';
 import type { Modama } from '../services/modama';
 import type { NotebookWanted } from '../ui/host';
 import { contentsPath } from './paths';
@@ -15,15 +16,28 @@ export async function openNotebook(
     await contents.save(made.path, {
         type: 'notebook',
         format: 'json',
-        content: notebook(wanted.cells, kernel(app))
+        content: notebook(wanted.cells, await kernelFor(app.serviceManager.kernelspecs, modama, wanted))
     });
     await app.commands.execute('docmanager:open', { path: made.path, factory: 'Notebook' });
 }
 
-/** The kernel that this server takes where nobody chooses. */
-function kernel(app: JupyterFrontEnd): Kernel | undefined {
-    const { specs } = app.serviceManager.kernelspecs;
-    const found = specs?.kernelspecs[specs.default];
+/** The wanted kernel; where there is none such that is said, and it is the one that the server takes by itself. */
+export async function kernelFor(
+    known: Pick<KernelSpec.IManager, 'specs' | 'refreshSpecs'>,
+    { host }: Pick<Modama, 'host'>,
+    { kernel: wanted }: Pick<NotebookWanted, 'kernel'>
+): Promise<Kernel | undefined> {
+    const named = (name: string) => known.specs?.kernelspecs[name];
+    if (wanted && !named(wanted.name)) {
+        await known.refreshSpecs(); // it may have been made a moment ago
+    }
+    const found = (wanted && named(wanted.name)) ?? named(known.specs?.default ?? '');
+    if (wanted && found?.name !== wanted.name) {
+        host.notify({
+            kind: 'warning',
+            text: host.trans.__('This notebook cannot load the file yet: %1.', wanted.otherwise)
+        });
+    }
     return found && { name: found.name, display_name: found.display_name, language: found.language };
 }
 

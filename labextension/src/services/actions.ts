@@ -23,7 +23,9 @@ export async function openInNotebook(modama: Modama, entry: Located): Promise<vo
             host.notify({ kind: 'error', text });
             return;
         }
-        await host.openNotebook?.({ folder, cells: loadingCells(python.value) });
+        const { value, kernel: name, note: otherwise } = python;
+        const kernel = name ? { name, otherwise } : undefined;
+        await host.openNotebook?.({ folder, cells: loadingCells(value), kernel });
     } catch (error) {
         host.notify({ kind: 'error', text: asProblem(error).message });
     }

@@ -32,6 +32,8 @@ export interface ShownNote {
 export interface NotebookWanted {
     folder: string | undefined;
     cells: string[];
+    /** The kernel that can run it, where not every one can, and what to say where there is none such. */
+    kernel?: { name: string; otherwise: string };
 }
 
 /** What the panel needs of the program around it: JupyterLab, a plain page, a test. */
