@@ -164,7 +164,7 @@ def _record(
     if broken:
         raise StorageError(what=f"reading “{broken[0].path.shown}” for its checksum", why=broken[0].error)
     yield Progress("recording", 0, 0)
-    manifest, entries = store.sealing.write_manifest(where.session, where.raw.name, hashed, looked.links)
+    manifest, entries = store.sealing.write_manifest(where.session, where.raw.name, hashed, looked)
     yield from _metadata(store, where, [h.path for h in hashed])
     yield Progress("checking", 0, found.files)
     _look_once_more(store, where, by, hashed)

@@ -36,12 +36,15 @@ class Comparison:
     changed: list[TreePath] = field(default_factory=list)
     new: list[TreePath] = field(default_factory=list)
     unreadable: list[TreePath] = field(default_factory=list)
+    missing_folders: list[TreePath] = field(default_factory=list)
+    new_folders: list[TreePath] = field(default_factory=list)
     moved: dict[TreePath, TreePath] = field(default_factory=dict)
     bare: list[TreePath] = field(default_factory=list)  # unchanged, yet not protected any more
 
     @property
     def differs(self) -> bool:
-        return bool(self.missing or self.changed or self.new or self.unreadable)
+        files = self.missing or self.changed or self.new or self.unreadable
+        return bool(files or self.missing_folders or self.new_folders)
 
 
 def compare(
@@ -81,12 +84,33 @@ def compare_links(
     found.changed += sorted(path for path in then.keys() & there.keys() if then[path] != there[path])
 
 
+def compare_folders(found: Comparison, recorded: Iterable[TreePath], now: Iterable[TreePath], prefix: TreePath) -> None:
+    """Add to a comparison the folders that no file or link says anything of: empty ones that came or went."""
+    there = {prefix / path if path else prefix for path in now}
+    then = {path for path in recorded if path.below(prefix)}
+    found.missing_folders = _lowest(then - there, found.missing)
+    found.new_folders = _lowest(there - then, found.new)
+
+
+def _lowest(folders: set[TreePath], named: Iterable[TreePath]) -> list[TreePath]:
+    """The folders below which nothing is named."""
+    above: set[TreePath] = set()
+    for path in (*folders, *named):
+        while path and (path := path.parent) not in above:
+            above.add(path)
+    return sorted(folders - above)
+
+
 def mismatch(what: str, found: Comparison) -> ManifestMismatch:
-    """The error that names every difference, up to a thousand of each kind."""
-    named = {
-        kind: [p.shown for p in getattr(found, kind)[:NAMED]] for kind in ("missing", "changed", "new", "unreadable")
+    """The error that names every difference, up to a thousand of each kind; folders end with a slash."""
+    kinds = {
+        "missing": [*found.missing, *(TreePath(f"{path}/") for path in found.missing_folders)],
+        "changed": found.changed,
+        "new": [*found.new, *(TreePath(f"{path}/") for path in found.new_folders)],
+        "unreadable": found.unreadable,
     }
-    counts = {f"count_{kind}": len(getattr(found, kind)) for kind in named}
+    named = {kind: [path.shown for path in paths[:NAMED]] for kind, paths in kinds.items()}
+    counts = {f"count_{kind}": len(paths) for kind, paths in kinds.items()}
     moved = [{"from": old.shown, "to": new.shown} for old, new in list(found.moved.items())[:NAMED]]
     return ManifestMismatch(session=what, files=found.files, moved=moved, **named, **counts)
 
@@ -165,9 +189,11 @@ def compared(
     found = compare(recorded.lines, hashed, prefix, recorded.sha256)
     entries_sha256 = entries_checksum(store, where.session)
     if entries_sha256 and recorded.entries_sha256 != entries_sha256:
-        found.changed.insert(0, TreePath(ENTRIES))  # what it says of links is worth nothing then
+        found.changed.insert(0, TreePath(ENTRIES))  # what it says of links and folders is worth nothing then
     else:
         compare_links(found, recorded.entries.links, looked.links, prefix)
+        if recorded.entries.folders:
+            compare_folders(found, recorded.entries.folders, looked.folders, prefix)
     found.unreadable += [prefix / path for path in looked.unreadable]
     found.bare = [prefix / path if path else prefix for path in looked.bare]
     if seal is not None and recorded.sha256 != seal.manifest_sha256:

@@ -23,6 +23,7 @@ class Looked:
 
     files: dict[TreePath, tuple[int, int]] = field(default_factory=dict)  # size, time of the last change in ns
     links: dict[TreePath, str] = field(default_factory=dict)  # where each symbolic link points to
+    folders: set[TreePath] = field(default_factory=set)  # and the one that was looked through, as the empty path
     bare: list[TreePath] = field(default_factory=list)  # what could still be changed
     unreadable: dict[TreePath, str] = field(default_factory=dict)  # folders, with why
     elsewhere: list[TreePath] = field(default_factory=list)  # files that have a name outside, too
@@ -39,6 +40,7 @@ def look(top_fd: int, by: Protection) -> Looked:
     pending = [TreePath("")]
     while pending:
         path = pending.pop()
+        found.folders.add(path)
         try:
             with opened(top_fd, path, FOLDER) as fd:
                 _note(found, path, statx(fd), by)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -59,10 +59,14 @@ def read(text: bytes) -> Iterator[Line]:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """What the manifest's own syntax cannot say: sizes, and where symbolic links point to, by path from the session."""
+    """What the manifest's own syntax cannot say, by path from the session: sizes, where links point to, folders.
+
+    There are no folders, not even raw, in what was written before they were kept.
+    """
 
     sizes: dict[TreePath, int] = field(default_factory=dict)
     links: dict[TreePath, str] = field(default_factory=dict)
+    folders: set[TreePath] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +79,14 @@ class Recorded:
     entries_sha256: str
 
 
-def entries_written(prefix: str, lines: Iterable[Line], links: Mapping[TreePath, str]) -> bytes:
-    """Files, and links below the folder `prefix` of the session: one JSON object a line."""
+def entries_written(
+    prefix: TreePath, lines: Iterable[Line], links: Mapping[TreePath, str], folders: Collection[TreePath]
+) -> bytes:
+    """Files, and the links and folders below the folder `prefix` of the session: one JSON object a line."""
     files = sorted(lines, key=lambda line: os.fsencode(line.path))
     rows: list[dict[str, object]] = [{"path": x.path, "bytes": x.size_bytes, "sha256": x.sha256} for x in files]
-    rows += [{"path": f"{prefix}/{path}", "link": links[path]} for path in sorted(links, key=os.fsencode)]
+    rows += [{"path": prefix / path, "link": links[path]} for path in sorted(links, key=os.fsencode)]
+    rows += [{"path": prefix / path if path else prefix, "folder": True} for path in sorted(folders, key=os.fsencode)]
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
@@ -92,6 +99,8 @@ def entries_read(text: bytes) -> Entries:
             path = TreePath(record["path"])
             if "link" in record:
                 found.links[path] = str(record["link"])
+            elif "folder" in record:
+                found.folders.add(path)
             else:
                 found.sizes[path] = int(record["bytes"])
     return found

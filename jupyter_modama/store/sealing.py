@@ -180,12 +180,12 @@ class DiskSealing:
             return b""
 
     def write_manifest(
-        self, session: TreePath, prefix: str, hashed: Sequence[Hashed], links: Mapping[TreePath, str]
+        self, session: TreePath, prefix: str, hashed: Sequence[Hashed], looked: Looked
     ) -> tuple[str, str]:
         """Write the manifest of files below the folder `prefix` of a session, and the entries; answers both's SHA-256.
 
         Disk: `manifest-sha256.txt` beside raw, where a file of that name that is not this is moved aside; the entries
-        (sizes, symbolic links) in `.modama/manifest.jsonl`.
+        (sizes, symbolic links, folders) in `.modama/manifest.jsonl`.
         """
         lines = [Line(TreePath(f"{prefix}/{h.path}"), h.sha256, h.size_bytes) for h in hashed]
         text = manifest.written(lines)
@@ -194,7 +194,7 @@ class DiskSealing:
             records.replace(fd, manifest.NAME, text, 0o444)
         with self._box(session) as box:
             _thaw(box, ENTRIES)
-            entries = manifest.entries_written(prefix, lines, links)
+            entries = manifest.entries_written(TreePath(prefix), lines, looked.links, looked.folders)
             records.replace(box, ENTRIES, entries, 0o444)
         return _sha256(text), _sha256(entries)
 

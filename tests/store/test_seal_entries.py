@@ -1,4 +1,4 @@
-"""What a seal keeps of entries that have no checksum: symbolic links, and the list of entries itself."""
+"""What a seal keeps of entries that have no checksum: symbolic links, folders, and the list of entries itself."""
 
 from __future__ import annotations
 
@@ -81,6 +81,57 @@ def test_link_that_leads_elsewhere_is_found(session: Path, verify: Verify) -> No
     link.symlink_to("../notes.md")
     (session / "raw" / "other").symlink_to("a.dat")
     assert differs(verify) == {"changed": ["raw/link"], "new": ["raw/other"]}
+
+
+# folders -------------------------------------------------------------------------------------------------------------
+
+
+def test_empty_folder_that_came_or_went_is_found(session: Path, verify: Verify) -> None:
+    """Of folders in each other the lowest is named, with a slash at its end."""
+    (session / "raw" / "empty" / "deeper").rmdir()
+    (session / "raw" / "new" / "inner").mkdir(parents=True)
+    assert differs(verify) == {"missing": ["raw/empty/deeper/"], "new": ["raw/new/inner/"]}
+    assert differs(verify, folder="empty") == {"missing": ["raw/empty/deeper/"]}
+    assert verify(folder="deep").files == 2
+    (session / "raw" / "empty").rmdir()
+    (session / "raw" / "new" / "inner").rmdir()
+    assert differs(verify) == {"missing": ["raw/empty/deeper/"], "new": ["raw/new/"]}
+    (session / "raw" / "new").rename(session / "raw" / "empty")
+    assert differs(verify) == {"missing": ["raw/empty/deeper/"]}
+    (session / "raw" / "empty" / "deeper").mkdir()
+    assert verify().files == 3
+
+
+def test_folder_is_not_named_beside_its_files(session: Path, verify: Verify) -> None:
+    """Where a file that is missing or new says it all, its folder is not counted once more."""
+    (session / "raw" / "deep").rename(session / "raw" / "other")
+    assert differs(verify) == {
+        "missing": ["raw/deep/b.dat", "raw/deep/er/c.dat"],
+        "new": ["raw/other/b.dat", "raw/other/er/c.dat"],
+    }
+
+
+def test_folder_that_lost_its_files_is_no_missing_folder(session: Path, verify: Verify) -> None:
+    """It is there still, and its files are named."""
+    (session / "raw" / "deep" / "er" / "c.dat").unlink()
+    assert differs(verify) == {"missing": ["raw/deep/er/c.dat"]}
+
+
+def test_folder_that_became_a_link_is_found(session: Path, verify: Verify) -> None:
+    (session / "raw" / "empty" / "deeper").rmdir()
+    (session / "raw" / "empty" / "deeper").symlink_to(".")
+    assert differs(verify) == {"missing": ["raw/empty/deeper/"], "new": ["raw/empty/deeper"]}
+
+
+def test_folders_of_a_seal_that_did_not_keep_them_are_not_judged(session: Path, verify: Verify) -> None:
+    """An older list says nothing of folders, so an empty one is neither missing nor new."""
+    older(session, "entries_sha256")
+    entries = session / LIST
+    rows = [row for row in entries.read_text().splitlines(keepends=True) if "folder" not in json.loads(row)]
+    entries.write_text("".join(rows))
+    (session / "raw" / "empty" / "deeper").rmdir()
+    (session / "raw" / "new").mkdir()
+    assert verify().files == 3
 
 
 # the list of entries -------------------------------------------------------------------------------------------------

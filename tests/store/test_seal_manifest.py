@@ -43,10 +43,12 @@ def test_any_text_is_read_or_refused(text: bytes) -> None:
 def test_damaged_entries_are_passed_over(text: bytes) -> None:
     """A half-written line costs itself."""
     line = Line(TreePath("raw/ä"), "0" * 64, 7)
-    good = manifest.entries_written("raw", [line], {TreePath("link"): "../target"})
+    empty = TreePath("\udcff")
+    good = manifest.entries_written(TreePath("raw"), [line], {TreePath("link"): "../target"}, [empty])
     found = manifest.entries_read(text + b"\n" + good)
     assert found.sizes[TreePath("raw/ä")] == 7
     assert found.links[TreePath("raw/link")] == "../target"
+    assert TreePath("raw/\udcff") in found.folders
 
 
 def test_order_is_that_of_the_bytes() -> None:
