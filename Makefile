@@ -82,7 +82,7 @@ $(DONE)/sidebar: $(SIDEBAR_SOURCES) $(DONE)/modules
 	@$(link-sidebar)
 	@touch $@
 
-$(DONE)/libertem: $(wildcard jupyter_modama/libertem/environment.py) | $(DONE)/python
+$(DONE)/libertem: $(wildcard jupyter_modama/libertem/environment.py jupyter_modama/libertem/kernel.py) | $(DONE)/python
 	python -m jupyter_modama.libertem.environment install --venv $(MODAMA_LIBERTEM_VENV)
 	@touch $@
 

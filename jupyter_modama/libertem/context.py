@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jupyter_modama.core.errors import Unreachable, Unsupported
-from jupyter_modama.libertem import files, words
-from jupyter_modama.libertem.environment import LIBERTEM
+from jupyter_modama.libertem import environment, files, kernel, words
 
 _shared: list[Any] = []
 
@@ -23,13 +22,18 @@ def context(executor: Literal["threads", "inline"] = "threads") -> Any:
     try:
         from libertem.api import Context
     except ImportError:
-        line = f"%pip install libertem=={LIBERTEM}"
-        why = f"it is not installed for this notebook; please run `{line}` and restart the kernel"
-        raise Unreachable(what="LiberTEM", why=why) from None
+        raise Unreachable(what="LiberTEM", why=_how_to_get_it()) from None
     made = Context.make_with(executor)
     if executor == "threads":
         _shared.append(made)
     return made
+
+
+def _how_to_get_it() -> str:
+    if kernel.is_made(environment.folder()):
+        return f"this kernel has not got it; please choose the kernel “{kernel.SHOWN}” (menu Kernel, Change Kernel…)"
+    line = f"%pip install libertem=={environment.LIBERTEM}"
+    return f"it is not installed for this notebook; please run `{line}` and restart the kernel"
 
 
 def load(path: Path, **given: Any) -> Any:

@@ -19,11 +19,20 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from jupyter_modama.core.errors import Conflict, Invalid, ModamaError, StorageError, Unreachable, VersionMismatch
+from jupyter_modama.libertem import kernel
 
 LIBERTEM = "0.16.0"
-REQUIREMENTS = (f"libertem=={LIBERTEM}", "hdf5plugin")
+REQUIREMENTS = (
+    f"libertem=={LIBERTEM}",
+    "hdf5plugin",
+    # for the notebook kernel that is offered from here
+    "ipykernel>=6.29,<8",
+    "hyperspy>=2.3,<3",
+    "rosettasciio[blockfile,hdf5,image,mrcz,tiff,zspy]>=0.9,<1",
+)
 INSTALL = "python -m jupyter_modama.libertem.environment install"
 MARKER = "modama-libertem.json"  # written last: an environment without it is half made
 LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -62,7 +71,7 @@ def find(venv: Path | None = None) -> Path:
     """
     venv = venv or folder()
     python = venv / "bin" / "python"
-    marker = _marker(venv)
+    marker = _marker(venv).get("libertem")
     if not python.exists():
         raise Unreachable(what="LiberTEM", why=f"it is not installed here yet; please run `{INSTALL}` in a terminal")
     if marker is None:
@@ -71,16 +80,18 @@ def find(venv: Path | None = None) -> Path:
         )
     if marker != LIBERTEM:
         raise VersionMismatch(
-            what="LiberTEM", found=marker, wanted=LIBERTEM, next_step=f"please run `{INSTALL}` in a terminal"
+            what="LiberTEM", found=str(marker), wanted=LIBERTEM, next_step=f"please run `{INSTALL}` in a terminal"
         )
     return python
 
 
-def _marker(venv: Path) -> str | None:
+def _marker(venv: Path) -> dict[str, Any]:
+    """What was installed, or nothing."""
     try:
-        return str(json.loads((venv / MARKER).read_text("utf-8"))["libertem"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        found = json.loads((venv / MARKER).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def minimal_environment(cache: Path) -> dict[str, str]:
@@ -115,7 +126,7 @@ def prepare_cache(venv: Path, cache: Path) -> None:
 
 
 def install(venv: Path | None = None, *, requirements: Sequence[str] = REQUIREMENTS, prime: bool = True) -> Path:
-    """Make the environment, or leave it as it is when it is whole already.
+    """Make the environment; one that is whole already keeps what it has, and gets what it lacks.
 
     Disk: the marker is written last; what an interrupted run left is removed and made again. One run at a time.
     Raises: Invalid, Conflict, StorageError.
@@ -123,18 +134,28 @@ def install(venv: Path | None = None, *, requirements: Sequence[str] = REQUIREME
     venv = (venv or folder()).expanduser().absolute()
     venv.parent.mkdir(parents=True, exist_ok=True)
     with _alone(venv):
-        try:
-            return find(venv)
-        except ModamaError:
-            _clear(venv)
-        _run([sys.executable, "-m", "venv", str(venv)], "making the virtual environment")
         python = venv / "bin" / "python"
+        if not _is_whole(venv):
+            _clear(venv)
+            _run([sys.executable, "-m", "venv", str(venv)], "making the virtual environment")
+        elif _marker(venv).get("requirements") == list(requirements):
+            kernel.make(venv)
+            return python
         pip = [str(python), "-I", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         _run([*pip, *requirements], "installing LiberTEM")
         if prime:
             _prime(python, venv)
-        _write_marker(venv)
+        kernel.make(venv)
+        _write_marker(venv, requirements)
         return python
+
+
+def _is_whole(venv: Path) -> bool:
+    try:
+        find(venv)
+    except ModamaError:
+        return False
+    return True
 
 
 @contextmanager
@@ -196,10 +217,10 @@ def _prime(python: Path, venv: Path) -> None:
         raise StorageError(what="trying LiberTEM", why=(done.stderr.strip().splitlines() or ["no word"])[-1])
 
 
-def _write_marker(venv: Path) -> None:
+def _write_marker(venv: Path, requirements: Sequence[str]) -> None:
     half = venv / f"{MARKER}.part"
     with open(half, "w", encoding="utf-8") as out:
-        json.dump({"libertem": LIBERTEM, "requirements": REQUIREMENTS}, out)
+        json.dump({"libertem": LIBERTEM, "requirements": list(requirements)}, out)
         out.flush()
         os.fsync(out.fileno())
     half.rename(venv / MARKER)

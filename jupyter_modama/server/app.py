@@ -20,6 +20,7 @@ class ModamaExtension(ExtensionApp):
     )
 
     def initialize_handlers(self) -> None:
+        from jupyter_modama.libertem import environment, kernel
         from jupyter_modama.server.room import Room
         from jupyter_modama.server.routes import routes
 
@@ -28,6 +29,8 @@ class ModamaExtension(ExtensionApp):
         if self.room.problem:
             self.log.warning("modama: %s", self.room.problem)
         self.handlers.extend(routes(self.room))
+        if self.serverapp:
+            kernel.offer(self.serverapp.kernel_spec_manager, environment.folder())
 
     def _site(self) -> Any:
         import os

@@ -13,12 +13,14 @@ from running_libertem import ROOT
 
 from jupyter_modama.core.errors import Unreachable
 from jupyter_modama.libertem import environment
+from jupyter_modama.libertem import kernel
 from jupyter_modama.libertem.context import context
 
 IN_NOTEBOOK = """
 import os, sys
 from pathlib import Path
 from jupyter_modama.core.errors import ModamaError
+from jupyter_modama.libertem import kernel
 from jupyter_modama.libertem.context import context, load
 
 for path in sys.argv[1:]:
@@ -61,7 +63,12 @@ def test_data_sets_load_without_a_port(libertem: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif("libertem" in metadata.packages_distributions(), reason="LiberTEM is installed here")
-def test_missing_libertem_is_said_so() -> None:
-    """Where the kernel has no LiberTEM, the error says how to get it."""
+def test_missing_libertem_is_said_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where the kernel has no LiberTEM, the error says which one has, or how to get it."""
+    monkeypatch.setenv("MODAMA_LIBERTEM_VENV", str(tmp_path))
     with pytest.raises(Unreachable, match="pip install libertem"):
+        context()
+    (tmp_path / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
+    kernel.make(tmp_path)
+    with pytest.raises(Unreachable, match=f"choose the kernel “{kernel.SHOWN}”"):
         context()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -12,9 +13,13 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from jupyter_modama.core.errors import ModamaError
+from jupyter_modama.libertem import environment, kernel
 from jupyter_modama.testing import trees
 
 ROOT = Path(__file__).parents[2]
@@ -41,9 +46,13 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def run(notebook: Notebook, folder: Path) -> Notebook:
-    """The notebook with its outputs."""
-    client = NotebookClient(notebook, timeout=100, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+def run(notebook: Notebook, folder: Path, name: str = "python3") -> Notebook:
+    """The notebook with its outputs; kernels are found as the server extension lets Jupyter find them."""
+    specs = KernelSpecManager()
+    kernel.offer(specs, environment.folder())
+    manager = AsyncKernelManager(kernel_name=name, kernel_spec_manager=specs)
+    client = NotebookClient(notebook, km=manager, timeout=100, resources={"metadata": {"path": str(folder)}})
+    client.owns_km = True  # ends the kernel, and closes what it was reached by
     client.execute(env=os.environ.copy())
     return notebook
 
@@ -56,9 +65,15 @@ def output(notebook: Notebook, source: str) -> str:
 
 
 @pytest.mark.slow
-def test_quickstart_runs_and_keeps_what_it_promises(demo: Path, folder: Path) -> None:
+@pytest.mark.parametrize("name", ["python3", pytest.param(kernel.KERNEL, marks=pytest.mark.libertem)])
+def test_quickstart_runs_and_keeps_what_it_promises(
+    demo: Path, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The picture is there, the virtual detector is right, the sealed file is refused, the checksums match."""
-    done = run(nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4), folder)
+    if name == kernel.KERNEL:
+        monkeypatch.delenv("PYTHONPATH")  # the kernel finds the package by itself
+        needs_libertem()
+    done = run(nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4), folder, name)
     assert "grain-boundary-4dstem" in output(done, "modama.projects()")
     assert any("image/png" in o.get("data", {}) for c in done.cells if c.cell_type == "code" for o in c.outputs)
     assert "sealed" in output(done, "mine.seal(")
@@ -69,6 +84,21 @@ def test_quickstart_runs_and_keeps_what_it_promises(demo: Path, folder: Path) ->
     blo = next(made.parents[1].glob("raw/*.blo"))
     assert np.array_equal(np.load(made), independent_detector(blo))
     assert np.load(made).std() > 0
+    by_libertem = output(done, 'with_="libertem"')
+    if name == kernel.KERNEL:
+        assert float(by_libertem.split("above:")[1].split()[0]) > 0.999
+    else:
+        assert kernel.SHOWN in by_libertem or "not installed" in by_libertem or importlib.util.find_spec("libertem")
+
+
+def needs_libertem() -> None:
+    """Where `MODAMA_LIBERTEM_VENV` is set the environment has to be there."""
+    try:
+        environment.find()
+    except ModamaError as missing:
+        if os.environ.get("MODAMA_LIBERTEM_VENV"):
+            raise
+        pytest.skip(str(missing))
 
 
 def independent_detector(blo: Path) -> Any:
