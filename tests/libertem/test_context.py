@@ -12,8 +12,7 @@ import pytest
 from running_libertem import ROOT
 
 from jupyter_modama.core.errors import Unreachable
-from jupyter_modama.libertem import environment
-from jupyter_modama.libertem import kernel
+from jupyter_modama.libertem import environment, kernel
 from jupyter_modama.libertem.context import context
 
 IN_NOTEBOOK = """

@@ -29,7 +29,7 @@ def found(manager: Any) -> dict[str, Any]:
 @pytest.mark.libertem
 def test_server_offers_the_kernel(server: Jupyter) -> None:
     """It is in the list that the launcher and the menu are made of."""
-    status, text = server.get("/api/kernelspecs")
+    status, text = server.get("api/kernelspecs")
     assert status == 200
     assert json.loads(text)["kernelspecs"][kernel.KERNEL]["spec"]["display_name"] == kernel.SHOWN
 
