@@ -11,11 +11,13 @@ import contextlib
 import json
 import os
 import secrets
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 PANEL = {"collapsed": False, "current": "modama-panel", "widgets": ["modama-panel"]}
@@ -35,20 +37,68 @@ def main(folder: Path) -> int:
     token = once(folder / "token", secrets.token_hex(16))
     port = free_port(int(os.environ.get("MODAMA_DEMO_PORT", "8888")))
     command = [sys.executable, "-m", "jupyterlab", *arguments(folder, token, port)]
-    with subprocess.Popen(command, env=environment(folder)) as lab:
-        signal.signal(signal.SIGTERM, lambda *_: lab.terminate())
-        signal.signal(signal.SIGINT, lambda *_: None)  # the terminal sends it to both; Lab ends, and then we do
-        if answers(port, lab):
+    wish = WishToEnd()
+    # Lab is in a session of its own: what the terminal sends is for us alone, and Lab ends once, in order.
+    with subprocess.Popen(command, env=environment(folder), stdin=subprocess.DEVNULL, start_new_session=True) as lab:
+        if answers(port, lab, wish):
             print(
                 f"\n  The demo is ready. Open this address in a browser:\n\n    http://127.0.0.1:{port}/lab?token={token}\n"
             )
             print("  Ctrl-C here stops everything; `make demo` starts it again with the same data.\n", flush=True)
-        return lab.wait()
+        wish.wait(lab)
+        return end(lab, port, token)
 
 
-def answers(port: int, lab: subprocess.Popen[bytes]) -> bool:
-    """Wait until the server takes connections; false where it ended before."""
-    while lab.poll() is None:
+class WishToEnd:
+    """Ctrl-C, `kill`, or that the window of the terminal was closed."""
+
+    def __init__(self) -> None:
+        self.is_told = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup asks for that
+                signal.signal(number, self.tell)
+
+    def tell(self, *_: object) -> None:
+        self.is_told = True
+
+    def wait(self, lab: subprocess.Popen[bytes]) -> None:
+        """Wait for it, or for Lab to end by itself."""
+        window = select.poll()
+        if sys.stdin is not None and sys.stdin.isatty():
+            window.register(sys.stdin, 0)  # `make` as the first program of a window keeps the hang-up signal to itself
+        while lab.poll() is None and not self.is_told:
+            if window.poll(200):
+                self.tell()
+
+
+def end(lab: subprocess.Popen[bytes], port: int, token: str) -> int:
+    """End Lab, the gentle way first; its exit code."""
+    if lab.poll() is None:
+        shut_down(lab, port, token)
+    for force in (lab.terminate, lab.kill):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return lab.wait(20)
+        force()
+    return lab.wait()
+
+
+def shut_down(lab: subprocess.Popen[bytes], port: int, token: str) -> None:
+    """Ask the server to stop its kernels and terminals and then itself, or where it does not answer yet, stop it.
+
+    Never a signal first: once LiberTEM was started a handler of jupyter-server-proxy takes signals, and leaves the
+    kernels to notice by themselves.
+    """
+    address, headers = f"http://127.0.0.1:{port}/api/shutdown", {"Authorization": f"token {token}"}
+    wish = urllib.request.Request(address, method="POST", headers=headers)
+    try:
+        urllib.request.urlopen(wish, timeout=10).close()  # noqa: S310  loopback
+    except OSError:
+        lab.terminate()
+
+
+def answers(port: int, lab: subprocess.Popen[bytes], wish: WishToEnd) -> bool:
+    """Wait until the server takes connections; false where it ended before, or shall end."""
+    while lab.poll() is None and not wish.is_told:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return True
         time.sleep(0.2)
