@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,7 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Access, Check, Listing, Readers, Rule, Stat
 from jupyter_modama.store import changes, doctor, locks, people, records, rights
 from jupyter_modama.store.audit import FileAudit
-from jupyter_modama.store.beneath import FOLDER, PATH_ONLY, open_beneath, opened
+from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
 from jupyter_modama.store.index import Index
 from jupyter_modama.store.jobs import JobFolder
 from jupyter_modama.store.listing import Asked, Snapshots, sorted_by_stat, stamp_of
@@ -251,36 +251,28 @@ class DiskStore:
 
         Raises: SealingInProgress.
         """
-        with self.opened(folder, FOLDER, "locking") as fd:
-            box = records.records_folder(fd, folder, self.trusted_at(folder))
-            try:
-                file = os.open("session.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=box)
-            finally:
-                os.close(box)
-        try:
+        with ExitStack() as kept:
+            with self.opened(folder, FOLDER, "locking") as fd:
+                box = records.records_folder(fd, folder, self.trusted_at(folder))
+                kept.callback(os.close, box)
+                file = locks.lock_opened(box)
+                kept.callback(os.close, file)
             with self.translated(folder, "locking"):
                 try:
                     locks.acquire(file, purpose)
                 except BlockingIOError as error:
                     by = locks.holder(file) or "another program"
                     raise SealingInProgress(session=folder.shown, by=by) from error
-            try:
-                yield
-            finally:
-                locks.release(file)
-        finally:
-            os.close(file)
+            kept.callback(locks.release, file)
+            kept.enter_context(locks.shown(box, purpose))
+            yield
 
     def lock_holder(self, folder: TreePath) -> str:
         """For what the lock of a session is held by another process or thread, nothing where it is free."""
-        try:
-            fd = open_beneath(self.root_fd, folder / RECORDS / "session.lock", os.O_RDONLY | os.O_NOFOLLOW)
-        except OSError:
-            return ""
-        try:
-            return locks.holder(fd)
-        finally:
-            os.close(fd)
+        for name in (locks.LOCK, locks.SIGN):  # who may not open the lock looks at its sign
+            with suppress(OSError), opened(self.root_fd, folder / RECORDS / name, FILE) as fd:
+                return locks.holder(fd)
+        return ""
 
     @contextmanager
     def names_locked(self, folder: TreePath) -> Iterator[None]:

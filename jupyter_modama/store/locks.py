@@ -1,6 +1,10 @@
 """Locks that die with the process that holds them: open-file-description locks, one file per session, and one per
 folder of names.
 
+Whoever can read a file can take a shared lock of it, and keep the others out for as long as they like. So nobody but
+its owner can open a session's lock. Beside it lies a sign, which all can read, with a lock of its own that says that
+the session is locked, and nothing hangs on that one.
+
 Source: fcntl(2), F_OFD_SETLK; flock(2).
 """
 
@@ -15,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+LOCK, SIGN = "session.lock", "session.locked"
 _FLOCK = struct.Struct("hhqqi4x")
 _NOT_HERE = {errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
@@ -60,14 +65,46 @@ def held(fd: int, purpose: str) -> Iterator[None]:
 
 
 def holder(fd: int) -> str:
-    """For what the lock of an open file is held by somebody else, nothing where it is free."""
-    answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _asked(fcntl.F_WRLCK))
+    """For what the lock of an open file is held by somebody else, nothing where it is free.
+
+    A shared lock, which whoever may only read the file can have, counts for nothing.
+    """
+    answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _asked(fcntl.F_RDLCK))
     if _FLOCK.unpack(answer)[0] == fcntl.F_UNLCK:
         return ""
     try:
         return str(json.loads(os.pread(fd, 4096, 0))["purpose"]) or "another program"
     except (ValueError, KeyError, TypeError):
         return "another program"
+
+
+def lock_opened(box: int) -> int:
+    """A descriptor of the lock of a session, in its open folder of records.
+
+    Raises: OSError.
+    """
+    fd = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=box)
+    if os.fstat(fd).st_mode & 0o077:  # made by an older version
+        with suppress(OSError):
+            os.fchmod(fd, 0o600)
+    return fd
+
+
+@contextmanager
+def shown(box: int, purpose: str) -> Iterator[None]:
+    """Let all who can look at a session see for what it is locked while the block runs, where that is possible."""
+    fd = -1
+    with suppress(OSError):
+        fd = os.open(SIGN, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=box)
+        os.fchmod(fd, 0o644)
+        acquire(fd, purpose)
+    try:
+        yield
+    finally:
+        if fd >= 0:
+            with suppress(OSError):
+                os.ftruncate(fd, 0)
+            os.close(fd)
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def everything(root: Path) -> dict[str, bytes | None]:
     return {
         str(path.relative_to(root)): path.read_bytes() if path.is_file() else None
         for path in sorted(root.rglob("*"))
-        if path.name != "session.lock"
+        if not path.name.startswith("session.lock")
     }
 
 

@@ -10,16 +10,22 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from sealing_child import Child, in_child
 
 from jupyter_modama.core.errors import Conflict, SealingInProgress
+from jupyter_modama.core.model import Actor, SessionState
+from jupyter_modama.core.operations import OPERATIONS, perform
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import locks
 from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.testing import trees
 
 SESSION = TreePath("adhoc/p/s")
+READER = 61001
 
 
 @pytest.fixture
@@ -142,3 +148,73 @@ def test_file_systems_without_locks_for_folders(store: DiskStore, monkeypatch: p
     monkeypatch.setattr(locks.fcntl, "flock", unable)
     with store.names_locked(TreePath("")):
         pass
+
+
+# other users ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+class TestOfOthers:
+    @pytest.fixture
+    def session(self, root: Path) -> Path:
+        session = root / SESSION
+        (session / "raw").mkdir(parents=True)
+        (session / "raw" / "a.dat").write_text("first")
+        trees.readable_by_all(root)
+        return session
+
+    @staticmethod
+    def holds_all(session: Path) -> list[int]:
+        """Shared locks of both kinds on everything of a session that a reader can open."""
+        os.setgid(READER)
+        os.setuid(READER)
+        held = []
+        for path in session.rglob("*"):
+            with suppress(PermissionError):
+                fd = os.open(path, os.O_RDONLY)
+                fcntl.fcntl(fd, fcntl.F_OFD_SETLK, locks._asked(fcntl.F_RDLCK))
+                fcntl.flock(fd, fcntl.LOCK_SH)
+                held.append(fd)
+        assert held
+        return held
+
+    @pytest.mark.parametrize("mode", [0o600, 0o644], ids=["ours", "of an older version"])
+    def test_reader_cannot_keep_a_session_locked(
+        self, store: DiskStore, session: Path, actor: Actor, mode: int
+    ) -> None:
+        """Whoever may only look holds what locks they can: the session is free, is shown as free, and is sealed."""
+        (session / ".modama").mkdir()
+        (session / ".modama" / "session.lock").touch(mode=mode)
+        with store.lock(SESSION, "sealing by anna"):
+            pass
+        with Child(lambda: self.holds_all(session)):
+            assert store.lock_holder(SESSION) == ""
+            assert in_child(lambda: shows(store, ""), READER) == 0
+            with store.lock(SESSION, "mine"):
+                assert store.lock_holder(SESSION) == "mine"
+            row = OPERATIONS["session.seal"]
+            steps = perform(row, row.wanted(project="adhoc/p", session="s"), actor=actor, store=store)
+            assert trees.driven(steps).state is SessionState.SEALED
+        trees.clear(session)
+
+    def test_reader_sees_that_a_session_is_locked(self, store: DiskStore, session: Path) -> None:
+        """And for what, though the lock itself is not for them; and not any more when it is free."""
+        with store.lock(SESSION, "sealing by anna"):
+            assert in_child(lambda: shows(store, "sealing by anna"), READER) == 0
+        assert in_child(lambda: shows(store, ""), READER) == 0
+
+    def test_lock_that_ended_with_its_process_is_not_shown(self, store: DiskStore, session: Path) -> None:
+        """The sign of it lies there still."""
+
+        def dies() -> None:
+            with store.lock(SESSION, "sealing by anna"):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        assert in_child(dies, 0) == -signal.SIGKILL
+        assert "anna" in (session / ".modama" / "session.locked").read_text()
+        assert in_child(lambda: shows(store, ""), READER) == 0
+
+
+def shows(store: DiskStore, purpose: str) -> None:
+    assert store.lock_holder(SESSION) == purpose

@@ -128,7 +128,7 @@ class Tree:
     def strays(self) -> list[str]:
         """What lies in the session that neither people nor a finished seal have put there."""
         fine = {"raw", "analysis", "manifest-sha256.txt", ".modama", "old"}
-        fine |= {"seal.json", "session.lock", "manifest.jsonl", "metadata.jsonl"}
+        fine |= {"seal.json", "session.lock", "session.locked", "manifest.jsonl", "metadata.jsonl"}
         names = [*os.listdir(self.session), *os.listdir(self.session / ".modama")]
         raw = set(trees.contents(self.session / "raw")) ^ set(self.contents)
         return [name for name in names if name not in fine] + [os.fsdecode(name) for name in raw]
