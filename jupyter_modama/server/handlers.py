@@ -17,7 +17,7 @@ from jupyter_modama.core.errors import Invalid, ModamaError, NotAllowed, NotFoun
 from jupyter_modama.core.operations import Kind, Operation
 from jupyter_modama.server.openapi import MakeRoot, OpenInLibertem, document
 from jupyter_modama.server.room import Room
-from jupyter_modama.server.wire import LARGEST_BODY, to_json, wanted_from_json, wanted_from_query
+from jupyter_modama.server.wire import LARGEST_BODY, texts_from_query, to_json, wanted_from_json, wanted_from_query
 
 HEARTBEAT_S = 15.0
 
@@ -34,6 +34,14 @@ class ModamaHandler(APIHandler):
     def get_login_url(self) -> str:
         # @web.authenticated asks for it to redirect; programs want an answer instead
         raise NotSignedIn()
+
+    @property
+    def arguments_asked(self) -> dict[str, list[bytes]]:
+        """The arguments of the address, without those that let somebody in, or only keep a browser from its cache."""
+        asked: dict[str, list[bytes]] = self.request.query_arguments
+        return {
+            k: v for k, v in asked.items() if k not in {"token", "_xsrf", "_"} and not (k.isdecimal() and v == [b""])
+        }
 
     def answer(self, value: Any, status: int = 200) -> None:
         self.set_status(status)
@@ -85,8 +93,7 @@ class OperationHandler(ModamaHandler):
         if self.operation.kind is not Kind.READ:
             self.set_header("Allow", "POST")
             raise web.HTTPError(405, f"{self.operation.name} changes something, so it takes a POST")
-        arguments = {k: v for k, v in self.request.query_arguments.items() if k not in {"token", "_xsrf"}}
-        await self._perform(wanted_from_query(self.operation, arguments))
+        await self._perform(wanted_from_query(self.operation, self.arguments_asked))
 
     @web.authenticated
     @authorized
@@ -133,8 +140,7 @@ class PreviewHandler(ModamaHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        arguments = {k: v[-1].decode("utf-8", "replace") for k, v in self.request.query_arguments.items()}
-        found = await self.room.call(self.room.pictures.preview, arguments)
+        found = await self.room.call(self.room.pictures.preview, texts_from_query(self.arguments_asked))
         self.set_header("X-Modama-Preview", found.facts)
         self.set_header("ETag", found.etag)
         self.set_header("Cache-Control", "private, no-cache")

@@ -16,6 +16,7 @@ import msgspec
 
 from jupyter_modama.core import errors, model
 from jupyter_modama.core.operations import OPERATIONS, Kind, Operation
+from jupyter_modama.readers.model import CONTRASTS, PreviewWish
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
@@ -81,7 +82,26 @@ class MakeRoot:
     """Make a data tree in the person's home, for a server that has none yet."""
 
 
-SERVER_TYPES = (Problem, JobStarted, Status, OpenInLibertem, OpenedInLibertem, MakeRoot, model.Event)
+@dataclasses.dataclass(frozen=True)
+class PreviewFacts:
+    """What a picture shows; `low` and `high` are the values of the data that are drawn black and white."""
+
+    width: int
+    height: int
+    kind: str  # image | stack | diffraction-scan | spectrum | spectrum-map | other
+    caption: str
+    frame: int
+    frames: int
+    low: float
+    high: float
+    signal: model.Signal
+    curve_offset: float
+    curve_scale: float
+    curve_name: str
+    curve_unit: str
+
+
+SERVER_TYPES = (Problem, JobStarted, Status, OpenInLibertem, OpenedInLibertem, MakeRoot, PreviewFacts, model.Event)
 
 
 @cache
@@ -138,7 +158,7 @@ def _required(field: dataclasses.Field[Any]) -> bool:
 
 
 def _simple(field: dataclasses.Field[Any]) -> str:
-    return {"int": "integer", "bool": "boolean"}.get(str(field.type), "string")
+    return {"int": "integer", "bool": "boolean", "float": "number"}.get(str(field.type), "string")
 
 
 def _responses(status: str, schema: Any) -> dict[str, Any]:
@@ -159,18 +179,77 @@ def _server_paths(refs: dict[Any, Any]) -> dict[str, Any]:
             }
         }
 
-    status = {
-        "operationId": "status",
-        "summary": "What this server is and can do.",
-        "responses": _responses("200", refs[Status]),
-    }
     return {
-        "/modama/api/status": {"get": status},
+        "/modama/api/status": _get("status", "What this server is and can do.", _json(refs[Status])),
+        "/modama/api/openapi.json": _get("openapi", "This document.", _json({"type": "object"})),
+        "/modama/api/preview": _get(
+            "preview", "A picture of a file.", _picture(refs[PreviewFacts]), _preview_parameters(), {"304": NOT_CHANGED}
+        ),
+        "/modama/api/events": _get("events", "News, as they come.", _stream(refs[model.Event]), [LAST_EVENT]),
         "/modama/api/libertem.open": post(
             "libertem.open", "Open a file in LiberTEM.", OpenInLibertem, OpenedInLibertem
         ),
         "/modama/api/root.make": post("root.make", "Make a data tree in the home folder.", MakeRoot, Status),
     }
+
+
+NOT_CHANGED = {"description": "the picture is the one of the request's `If-None-Match`"}
+LAST_EVENT = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "integer"},
+    "description": "go on after this event, as far as events are kept",
+}
+
+
+def _get(
+    name: str, says: str, answer: dict[str, Any], parameters: list[dict[str, Any]] | None = None, more: Any = None
+) -> dict[str, Any]:
+    """A route of the server's own that only reads."""
+    responses = {"200": answer, **(more or {}), "default": _responses("200", None)["default"]}
+    described = {"operationId": name, "summary": says, "responses": responses}
+    return {"get": described | ({"parameters": parameters} if parameters else {})}
+
+
+def _json(schema: Any) -> dict[str, Any]:
+    return {"description": "the answer", "content": {"application/json": {"schema": schema}}}
+
+
+def _picture(facts: Any) -> dict[str, Any]:
+    return {
+        "description": "the picture, with what it shows in a header",
+        "headers": {
+            "X-Modama-Preview": {"content": {"application/json": {"schema": facts}}},
+            "ETag": {"schema": {"type": "string"}},
+        },
+        "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+    }
+
+
+def _stream(event: Any) -> dict[str, Any]:
+    return {
+        "description": "events without end: `id`, `event` (its type) and `data` (it as JSON); comments in between",
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "x-data": event}},
+    }
+
+
+def _preview_parameters() -> list[dict[str, Any]]:
+    """The path and the fields of a wish, with what they are without one."""
+    path = [{"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in PATHS]
+    return path + [
+        {
+            "name": f.name,
+            "in": "query",
+            "required": False,
+            "schema": {"type": _simple(f), "default": f.default}
+            | ({"enum": list(CONTRASTS)} if f.name == "contrast" else {}),
+        }
+        for f in dataclasses.fields(PreviewWish)
+    ]
+
+
+PATHS = ("path", "path_b64")
 
 
 def text() -> str:

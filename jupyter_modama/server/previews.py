@@ -16,6 +16,7 @@ from jupyter_modama.core.model import EntryKind, EntryMetadata
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat
 from jupyter_modama.readers.tree import entry_metadata
+from jupyter_modama.server.openapi import PATHS, PreviewFacts
 from jupyter_modama.store.disk import DiskStore, cache_folder
 
 KNOWN = 256  # files of which the metadata is kept in memory
@@ -117,7 +118,14 @@ class Previews:
 
 
 def _wish(kind: Any, arguments: Mapping[str, str]) -> Any:
-    """The wish in the arguments of an address, each by the type of its field."""
+    """The wish in the arguments of an address, each by the type of its field.
+
+    Raises: Invalid.
+    """
+    known = [*PATHS, *(field.name for field in dataclasses.fields(kind))]
+    for name in arguments:
+        if name not in known:
+            raise Invalid(what=f"a preview has no field “{printable(name)}”; fields are {', '.join(known)}", field=name)
     chosen: dict[str, Any] = {}
     for field in dataclasses.fields(kind):
         if field.name in arguments:
@@ -125,10 +133,12 @@ def _wish(kind: Any, arguments: Mapping[str, str]) -> Any:
             try:
                 chosen[field.name] = convert(arguments[field.name])
             except ValueError as error:
-                raise Invalid(what=f"“{arguments[field.name]}” is no value for {field.name} of a preview") from error
+                raise Invalid(
+                    what=f"“{printable(arguments[field.name])}” is no value for {field.name} of a preview"
+                ) from error
     return kind(**chosen)
 
 
 def _facts(found: Any) -> str:
-    facts = {f.name: getattr(found, f.name) for f in dataclasses.fields(found) if f.name not in {"png", "curve"}}
+    facts = {f.name: getattr(found, f.name) for f in dataclasses.fields(PreviewFacts)}
     return json.dumps(facts, default=dataclasses.asdict)

@@ -33,15 +33,22 @@ def wanted_from_json(operation: Operation, body: bytes) -> Any:
 
 
 def wanted_from_query(operation: Operation, arguments: Mapping[str, list[bytes]]) -> Any:
-    """What the arguments of an address ask for; each counts once, the last one.
+    """What the arguments of an address ask for.
+
+    Raises: Invalid.
+    """
+    return _converted(operation, texts_from_query(arguments), strict=False)
+
+
+def texts_from_query(arguments: Mapping[str, list[bytes]]) -> dict[str, str]:
+    """The arguments of an address as text; each counts once, the last one.
 
     Raises: Invalid.
     """
     try:
-        fields = {name: values[-1].decode("utf-8") for name, values in arguments.items()}
+        return {name: values[-1].decode("utf-8") for name, values in arguments.items()}
     except UnicodeDecodeError as error:
         raise Invalid(what="an argument of the address is no UTF-8 text; use path_b64 for such names") from error
-    return _converted(operation, fields, strict=False)
 
 
 def _converted(operation: Operation, fields: dict[str, Any], *, strict: bool) -> Any:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from PIL import Image
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+from tornado.web import RequestHandler
 
 from jupyter_modama.core.operations import OPERATIONS, Kind
+from jupyter_modama.server.handlers import ModamaHandler
 from jupyter_modama.server.openapi import document
+from jupyter_modama.server.page import PageAssets, PageHandler
 
 pytestmark = pytest.mark.usefixtures("http_server")
 
@@ -102,6 +110,108 @@ async def test_a_link_never_changes_anything(jp_serverapp: Any, name: str) -> No
     problem(response)
 
 
+PAGES = [
+    "modama/page",
+    "modama/page/",
+    "modama/page/assets/page.js",
+    "modama/page/assets/page.css",
+    "modama/page/assets/",
+    "modama/page/assets/no-such-file.js",
+    "modama/page/assets/../page.js",
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("path", PAGES)
+async def test_no_page_is_shown_without_a_token(jp_serverapp: Any, path: str, method: str) -> None:
+    """The plain page and its files send a stranger away: to the login, or with a refusal."""
+    body = "{}" if method in {"POST", "PUT", "PATCH"} else None
+    response = await plain_fetch(jp_serverapp.connection_url + path, method, body)
+    if method == "OPTIONS" and response.code == 204:  # a browser's question what may be asked; it is told nothing else
+        assert not response.body
+    elif response.code == 302:
+        assert "/login" in response.headers["Location"]
+    else:
+        assert response.code in {401, 403, 404, 405}
+    assert b"modama/page/assets" not in response.body
+
+
+@pytest.mark.parametrize("path", ["modama/page/assets/%2e%2e/__init__.py", "modama/page/assets/..%2f__init__.py"])
+async def test_assets_lead_nowhere_else(jp_serverapp: Any, path: str) -> None:
+    """Only the page's own files are served there, to those who are signed in, too."""
+    token = f"token {jp_serverapp.identity_provider.token}"
+    response = await plain_fetch(jp_serverapp.connection_url + path, "GET", Authorization=token)
+    assert response.code in {403, 404}
+    assert b"import" not in response.body
+
+
+MALFORMED_PREVIEWS = [
+    "",
+    "path=adhoc/none.dm4",
+    "path=../../etc/passwd",
+    "path=/etc/passwd",
+    "path=a%00b",
+    "path=%ff",
+    "path_b64=%21%21%21",
+    "path_b64=\u00e4",
+    "path=adhoc&size=abc",
+    "path=adhoc/a.npy&size=abc",
+    "path=adhoc/a.npy&size=-1",
+    "path=adhoc/a.npy&size=999999999",
+    "path=adhoc/a.npy&size=" + "9" * 5000,
+    "path=adhoc/a.npy&contrast=shrill",
+    "path=adhoc/a.npy&gamma=nan",
+    "path=adhoc/a.npy&gamma=1e999",
+    "path=adhoc/a.npy&gamma=0",
+    "path=adhoc/a.npy&low=99&high=1",
+    "path=adhoc/a.npy&frame=-7",
+    "path=adhoc/a.npy&frame=1.5",
+    "path=adhoc/a.npy&signal=-1",
+    "path=adhoc/a.npy&colour=red",
+    "path=adhoc/a.npy&%ff=1",
+]
+
+
+@pytest.mark.parametrize("query", MALFORMED_PREVIEWS)
+async def test_malformed_previews_are_refused_in_words(jp_serverapp: Any, root: Path, query: str) -> None:
+    """Whatever the address of a preview holds, the answer is a 4xx that says what is wrong with it."""
+    (root / "adhoc").mkdir()
+    (root / "adhoc/a.npy").write_bytes(b"\x93NUMPY")
+    response = await get_with_token(jp_serverapp, f"preview?{quote(query, safe='%=&/')}")
+    assert response.code in {404, 415, 422}
+    problem(response)
+
+
+@pytest.mark.parametrize("query", ["no_such_field=1", "%ff=1", "project=%ff&path=%ff", "path_b64=%21", "limit=many"])
+@pytest.mark.parametrize("name", sorted(n for n, op in OPERATIONS.items() if op.kind is Kind.READ))
+async def test_malformed_questions_are_refused_in_words(jp_serverapp: Any, name: str, query: str) -> None:
+    """What only reads takes its fields in the address as well, and judges them as it does those of a body."""
+    known = {field.name for field in fields(OPERATIONS[name].wanted)}
+    if (
+        not known & {pair.partition("=")[0] for pair in query.split("&")}
+        and "no_such" not in query
+        and "ff=" not in query
+    ):
+        query += "&no_such_field=1"
+    response = await get_with_token(jp_serverapp, f"{name}?{query}")
+    assert response.code == 422
+    assert problem(response)["type"] in {"urn:modama:invalid", "urn:modama:path-refused"}
+
+
+@pytest.mark.parametrize("address", ["preview?path=adhoc/a.png&1700000000000", "folder.list?path=adhoc&1700000000000"])
+async def test_what_keeps_a_browser_from_its_cache_is_no_field(jp_serverapp: Any, root: Path, address: str) -> None:
+    """JupyterLab adds the time to each address."""
+    (root / "adhoc").mkdir()
+    Image.new("L", (16, 16)).save(root / "adhoc/a.png")
+    assert (await get_with_token(jp_serverapp, address)).code == 200
+
+
+async def get_with_token(server: Any, address: str) -> HTTPResponse:
+    """A GET of an address below the API, signed in."""
+    token = f"token {server.identity_provider.token}"
+    return await plain_fetch(f"{server.connection_url}modama/api/{address}", "GET", Authorization=token)
+
+
 async def test_an_unknown_operation_is_not_found(jp_serverapp: Any) -> None:
     """An address below the API that does not exist answers like any other error."""
     response = await plain_fetch(
@@ -114,11 +224,48 @@ async def test_an_unknown_operation_is_not_found(jp_serverapp: Any) -> None:
     assert "session.explode" in problem(response)["detail"]
 
 
-def test_openapi_holds_every_route() -> None:
-    """The document has each operation and each route of the server's own."""
+# What is no part of the interface: for people's eyes, and what stands for all other addresses.
+NOT_DESCRIBED = {"/modama/page/?", "/modama/page/assets/(.*)", "/modama/api/.*"}
+
+
+def test_openapi_holds_every_route(jp_serverapp: Any) -> None:
+    """Each address that the server has is in the document with its methods, or is named as a page; and no other."""
     paths = document()["paths"]
-    assert {f"/modama/api/{name}" for name in OPERATIONS} <= set(paths)
-    assert {f"/modama/api/{name}" for name in ("status", "libertem.open", "root.make")} <= set(paths)
+    base = re.escape(jp_serverapp.web_app.settings["base_url"].rstrip("/"))
+    found: dict[str, set[str]] = {}
+    for rule in rules_of(jp_serverapp.web_app.default_router):
+        pattern = rule.matcher.regex.pattern.rstrip("$")
+        if issubclass(rule.target, (ModamaHandler, PageHandler, PageAssets)):
+            found[pattern.removeprefix(base)] = methods_of(rule)
+    described = {p: m for p, m in found.items() if p not in NOT_DESCRIBED}
+    assert found.keys() - described.keys() == NOT_DESCRIBED
+    assert {p.replace("\\", ""): m for p, m in described.items()} == {p: set(row) for p, row in paths.items()}
+
+
+def methods_of(rule: Any) -> set[str]:
+    """What can be asked of a route; of the operations only those that read take a GET."""
+    target, operation = rule.target, rule.target_kwargs.get("operation")
+    own = {name for name in ("get", "post") if getattr(target, name) is not getattr(RequestHandler, name)}
+    return own - {"get"} if operation is not None and operation.kind is not Kind.READ else own
+
+
+def rules_of(router: Any) -> Iterator[Any]:
+    """The routes of a router and of the routers in it."""
+    for rule in router.rules:
+        if hasattr(rule.target, "rules"):
+            yield from rules_of(rule.target)
+        elif hasattr(rule.matcher, "regex") and isinstance(rule.target, type):
+            yield rule
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("preview", "image/png"), ("events", "text/event-stream"), ("status", "application/json")]
+)
+def test_openapi_says_what_comes(path: str, kind: str) -> None:
+    """A picture and a stream are described as such, and their errors as problems like all others."""
+    responses = document()["paths"][f"/modama/api/{path}"]["get"]["responses"]
+    assert list(responses["200"]["content"]) == [kind]
+    assert list(responses["default"]["content"]) == ["application/problem+json"]
 
 
 def test_the_committed_openapi_is_current() -> None:

@@ -94,6 +94,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** News, as they come. */
+        get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/folder.list": {
         parameters: {
             query?: never;
@@ -193,6 +210,40 @@ export interface paths {
         put?: never;
         /** Open a file in LiberTEM. */
         post: operations["libertem.open"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document. */
+        get: operations["openapi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A picture of a file. */
+        get: operations["preview"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -940,6 +991,25 @@ export interface components {
          * @enum {unknown}
          */
         PersonKind: "external" | "internal" | "unknown";
+        /**
+         * PreviewFacts
+         * @description What a picture shows; `low` and `high` are the values of the data that are drawn black and white.
+         */
+        PreviewFacts: {
+            width: number;
+            height: number;
+            kind: string;
+            caption: string;
+            frame: number;
+            frames: number;
+            low: number;
+            high: number;
+            signal: components["schemas"]["Signal"];
+            curve_offset: number;
+            curve_scale: number;
+            curve_name: string;
+            curve_unit: string;
+        };
         /**
          * Problem
          * @description An error, as application/problem+json (RFC 9457); further fields hold its facts.
@@ -1771,6 +1841,38 @@ export interface operations {
             };
         };
     };
+    events: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description go on after this event, as far as events are kept */
+                "Last-Event-ID"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description events without end: `id`, `event` (its type) and `data` (it as JSON); comments in between */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "folder.list.get": {
         parameters: {
             query?: {
@@ -2060,6 +2162,85 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["OpenedInLibertem"];
                 };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openapi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview: {
+        parameters: {
+            query?: {
+                path?: string;
+                path_b64?: string;
+                size?: number;
+                signal?: number;
+                frame?: number;
+                contrast?: "auto" | "percentile" | "minmax" | "log";
+                low?: number;
+                high?: number;
+                gamma?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the picture, with what it shows in a header */
+            200: {
+                headers: {
+                    "X-Modama-Preview"?: {
+                        "application/json": components["schemas"]["PreviewFacts"];
+                    };
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            /** @description the picture is the one of the request's `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description an error */
             default: {

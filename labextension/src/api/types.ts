@@ -75,14 +75,13 @@ export type Answer<K extends OperationName> = operations[K]['responses'] extends
       ? Shaped<A>
       : never;
 
-export interface PreviewOptions {
-    size: number;
-    contrast: 'auto' | 'percentile' | 'minmax' | 'log';
-    gamma: number;
-    frame?: number;
-    low?: number;
-    high?: number;
-}
+/** What is asked of a preview, beside the file. */
+export type PreviewOptions = Omit<
+    NonNullable<operations['preview']['parameters']['query']>,
+    'path' | 'path_b64'
+>;
+
+export type Contrast = NonNullable<PreviewOptions['contrast']>;
 
 /** A picture and what the server said about it. */
 export interface Preview {
@@ -90,17 +89,8 @@ export interface Preview {
     facts: PreviewFacts;
 }
 
-export interface PreviewFacts {
-    width?: string | number;
-    caption?: string;
-    /** What is seen: `image`, `stack`, `diffraction-scan`, `spectrum`, `spectrum-map`, `other`. */
-    kind?: string;
-    frame?: number;
-    frames?: number;
-    /** The values that are drawn black and white. */
-    low?: number;
-    high?: number;
-}
+/** Facts about a picture; none where something in between has taken the header away. */
+export type PreviewFacts = Partial<Schemas['PreviewFacts']>;
 
 /** One question of a small form, asked when a file does not say its own shape. */
 export interface FormField {

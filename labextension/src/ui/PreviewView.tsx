@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import type { Entry, PreviewFacts, PreviewOptions } from '../api/types';
+import type { Contrast, Entry, PreviewFacts, PreviewOptions } from '../api/types';
 import { useAnswer, useModama, useSettled, useTrans } from './context';
 import { Choice, Loading, ProblemBox } from './parts';
 
@@ -10,7 +10,7 @@ const SMALL = 200;
 export function PreviewView({ entry, size }: { entry: Entry; size: number }): JSX.Element {
     const { api } = useModama();
     const trans = useTrans();
-    const [contrast, setContrast] = useState<PreviewOptions['contrast']>('auto');
+    const [contrast, setContrast] = useState<Contrast>('auto');
     const [gamma, setGamma] = useState(1);
     const [frame, setFrame] = useState<number | undefined>();
     const options = useSettled(
@@ -48,7 +48,7 @@ export function PreviewView({ entry, size }: { entry: Entry; size: number }): JS
             <div className="mo-sliders">
                 {!isPlot && (
                     <>
-                        <Choice<PreviewOptions['contrast']>
+                        <Choice<Contrast>
                             label={trans.__('Contrast')}
                             value={contrast}
                             onChange={setContrast}
