@@ -60,12 +60,16 @@ class Runner:
 
         Raises: what the operation raises; Cancelled when another program asked for it, or on Ctrl-C.
         """
-        run = self._begin(operation, wanted, actor)
+        run = self._begin(operation, wanted, actor, unwritten=not operation.changes)
         if on_progress is not None:
             run.listeners.append(on_progress)
         return run.drive()
 
-    def _begin(self, operation: Operation, wanted: Any, actor: Actor) -> _Run:
+    def _begin(self, operation: Operation, wanted: Any, actor: Actor, *, unwritten: bool = False) -> _Run:
+        """A job that is written down; or, where that cannot be, as well `unwritten`, seen by nobody else.
+
+        Raises: what the check raises, DiskFull and its kind.
+        """
         steps = perform(operation, wanted, actor=actor, store=self.store)
         job = self._new_job(operation, wanted, actor)
         try:
@@ -76,6 +80,8 @@ class Runner:
                 claim.release()
                 raise
         except OSError as error:
+            if unwritten:
+                return _Run(self, job, steps, Claim(-1), list(self._listeners))
             steps.close()
             doing = "writing down that this job begins"
             raise from_os(OSError(error.errno, error.strerror, job.id), doing) from error

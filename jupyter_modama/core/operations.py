@@ -72,6 +72,11 @@ class Operation:
     where: Where = Where.TREE
     check: Callable[..., Any] | None = None
     audited: bool = True
+    only_reads: bool = False  # a LONG one that changes nothing
+
+    @property
+    def changes(self) -> bool:
+        return self.kind is not Kind.READ and not self.only_reads
 
     @property
     def wanted(self) -> type:
@@ -130,9 +135,26 @@ ROWS = (
     Operation(
         "session.unseal", unsealing.unseal_session, R.ADMINISTRATOR, K.LONG, S.SESSION, check=unsealing.check_unseal
     ),
-    Operation("session.verify", verifying.verify_session, R.READER, K.LONG, S.SESSION, check=verifying.check_verify),
+    Operation(
+        "session.verify",
+        verifying.verify_session,
+        R.READER,
+        K.LONG,
+        S.SESSION,
+        check=verifying.check_verify,
+        only_reads=True,
+    ),
     Operation("folder.list", folders.list_folder, R.READER, K.READ, S.PATH),
-    Operation("folder.sort", folders.sort_folder, R.READER, K.LONG, S.PATH, check=folders.check_sort, audited=False),
+    Operation(
+        "folder.sort",
+        folders.sort_folder,
+        R.READER,
+        K.LONG,
+        S.PATH,
+        check=folders.check_sort,
+        audited=False,
+        only_reads=True,
+    ),
     Operation("entry.show", entries.show_entry, R.READER, K.READ, S.PATH),
     Operation("entry.explain", explain.explain_entry, R.SIGNED_IN, K.READ, S.PATH),
     Operation("entry.metadata", entries.read_metadata, R.READER, K.READ, S.PATH),
@@ -166,17 +188,12 @@ def perform(operation: Operation, wanted: Any, *, actor: Actor, store: Store) ->
         return function(store, actor, wanted)
     begin = partial(_begin, operation, wanted, target, actor, store)
     if operation.kind is Kind.LONG:
-        return _audited_run(store, begin, lambda: function(store, actor, wanted))
+        return _audited_run(store, operation, begin, lambda: function(store, actor, wanted))
     return _closing(store, begin(), lambda: function(store, actor, wanted))
 
 
 def _admit(operation: Operation, target: TreePath, actor: Actor, store: Store) -> None:
-    if (
-        operation.kind is not Kind.READ
-        and operation.audited
-        and store.site.managed_by
-        and operation.where is Where.TREE
-    ):
+    if operation.changes and operation.where is Where.TREE and store.site.managed_by:
         raise ManagedTree(service=store.site.managed_by)
     role = role_at(store, actor, target)
     if role <= Role.SIGNED_IN < operation.least < Role.ADMINISTRATOR:
@@ -220,9 +237,14 @@ def _outcome(error: BaseException) -> tuple[str, str]:
 
 
 def _audited_run(
-    store: Store, begin: Callable[[], str], run: Callable[[], Generator[Progress, None, Any]]
+    store: Store, operation: Operation, begin: Callable[[], str], run: Callable[[], Generator[Progress, None, Any]]
 ) -> Generator[Progress, None, Any]:
-    line = begin()
+    try:
+        line = begin()
+    except ModamaError:
+        if operation.changes:
+            raise
+        return (yield from run())  # what changes nothing gives its answer, also where nobody can write that down
     try:
         answer = yield from run()
     except BaseException as error:

@@ -165,7 +165,9 @@ class JobFolder:
         return job
 
     def cancel_asked(self, job_id: str) -> bool:
-        return (self.folder / f"{job_id}.cancel").exists()
+        with suppress(OSError):
+            return (self.folder / f"{job_id}.cancel").exists()
+        return False
 
     def forget_cancel(self, job_id: str) -> None:
         with suppress(OSError):

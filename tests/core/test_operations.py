@@ -126,6 +126,25 @@ def test_what_cannot_be_audited_is_not_done(memory: MemoryStore) -> None:
         )
 
 
+def test_what_only_reads_is_done_without_an_audit(memory: MemoryStore) -> None:
+    """Long or not: nobody needs to find out later what changed nothing."""
+    memory.audit = FullAudit()
+
+    def function(store: Any, actor: Any, wanted: Any) -> Any:
+        yield Progress("looking", 1, 1)
+        return "proof"
+
+    for only_reads in (True, False):
+        verify = OPERATIONS["session.verify"]
+        row = replace(verify, function=annotated(function, verify), check=None, only_reads=only_reads)
+        steps = perform(row, row.wanted("adhoc/p", "s"), actor=ME, store=memory)
+        if only_reads:
+            assert driven(steps) == "proof"
+        else:
+            with pytest.raises(DiskFull):
+                next(steps)
+
+
 FLAT = (str, int, bool, float)
 
 
