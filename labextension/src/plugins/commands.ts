@@ -1,13 +1,15 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
-import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import { IFileBrowserFactory, type FileBrowser } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Located } from '../api/client';
+import type { Session } from '../api/types';
 import { modamaIcon } from '../lab/icon';
 import { dataPath } from '../lab/paths';
 import { copyText, openInLibertem, openInNotebook, start } from '../services/actions';
 import type { Modama } from '../services/modama';
+import { Nearby } from '../services/nearby';
 import { IModama } from '../tokens';
 import { PANEL } from './sidebar';
 
@@ -53,8 +55,17 @@ export const commands: JupyterFrontEndPlugin<void> = {
         launcher: ILauncher | null,
         browsers: IFileBrowserFactory | null
     ): void => {
+        const target = (args: ReadonlyPartialJSONObject) => targetOf(modama, browsers, args);
+        const nearby = new Nearby(modama.api);
         addPanelCommands(app, modama);
-        addEntryCommands(app, modama, args => targetOf(modama, browsers, args));
+        addSessionCommands(app, modama, args => {
+            const entry = args.browser ? target(args) : undefined;
+            return entry && nearby.sessionOf(entry.path);
+        });
+        addEntryCommands(app, modama, target);
+        if (browsers) {
+            follow(modama, browsers, nearby);
+        }
         const { trans } = modama.host;
         for (const command of Object.values(CommandIDs)) {
             palette?.addItem({ command, category: trans.__('MODAMA') });
@@ -95,6 +106,8 @@ function addEntryCommands(
             ),
             describedBy: DESCRIBED,
             isEnabled: args => target(args) !== undefined,
+            // Of the file browser's many files only some are data.
+            isVisible: args => !args.browser || target(args) !== undefined,
             execute: args => {
                 const entry = target(args);
                 return entry && act(entry);
@@ -138,10 +151,6 @@ function addPanelCommands(app: JupyterFrontEnd, modama: Modama): void {
             }
         });
     const inSession = () => here().view === 'session';
-    const session = async () => {
-        const place = here();
-        return place.view === 'session' ? api.call('session.show', place) : undefined;
-    };
     add(CommandIDs.showPanel, trans.__('Projects and Sessions'), () => undefined);
     add(CommandIDs.startLibertem, trans.__('LiberTEM'), () =>
         host.open(`${api.base}modama-libertem/`, trans.__('LiberTEM'))
@@ -158,24 +167,61 @@ function addPanelCommands(app: JupyterFrontEnd, modama: Modama): void {
         },
         () => here().view === 'project' || inSession()
     );
-    add(
-        CommandIDs.seal,
-        trans.__('Seal MODAMA Session…'),
-        async () => {
-            const found = await session();
-            return found && ask.set({ kind: 'seal', session: found });
-        },
-        inSession
-    );
-    add(
-        CommandIDs.verify,
-        trans.__('Verify MODAMA Session'),
-        async () => {
-            const found = await session();
-            return found && start(modama, 'session.verify', found);
-        },
-        inSession
-    );
     places.current.subscribe(() => app.commands.notifyCommandChanged());
     modama.selected.subscribe(() => app.commands.notifyCommandChanged());
+}
+
+/** Seal and verify: the session that the panel shows, or the one that is selected, or lies around, in the file browser. */
+function addSessionCommands(
+    app: JupyterFrontEnd,
+    modama: Modama,
+    nearby: (args: ReadonlyPartialJSONObject) => Session | undefined
+): void {
+    const { api, ask, places } = modama;
+    const { trans } = modama.host;
+    const add = (id: string, action: string, label: string, act: (session: Session) => unknown) => {
+        const applies = (args: ReadonlyPartialJSONObject) =>
+            args.browser
+                ? (nearby(args)?.actions.includes(action) ?? false)
+                : places.current.get().view === 'session';
+        app.commands.addCommand(id, {
+            label,
+            describedBy: DESCRIBED,
+            icon: args => (args.isPalette ? undefined : modamaIcon),
+            isEnabled: applies,
+            isVisible: args => !args.browser || applies(args),
+            execute: async args => {
+                const place = places.current.get();
+                app.shell.activateById(PANEL);
+                if (args.browser) {
+                    const found = nearby(args);
+                    return found && act(found);
+                }
+                return place.view === 'session' && act(await api.call('session.show', place));
+            }
+        });
+    };
+    add(CommandIDs.seal, 'seal', trans.__('Seal MODAMA Session…'), session =>
+        ask.set({ kind: 'seal', session })
+    );
+    add(CommandIDs.verify, 'verify', trans.__('Verify MODAMA Session'), session =>
+        start(modama, 'session.verify', session)
+    );
+}
+
+/** Know the sessions around the folder that the file browser shows. */
+function follow(modama: Modama, { tracker }: IFileBrowserFactory, nearby: Nearby): void {
+    const look = () => {
+        const model = tracker.currentWidget?.model;
+        void nearby.look(model && dataPath(modama, model.path));
+    };
+    const watch = (browser: FileBrowser) => {
+        browser.model.pathChanged.connect(look);
+        look();
+    };
+    tracker.forEach(watch);
+    tracker.widgetAdded.connect((_, browser) => watch(browser));
+    tracker.currentChanged.connect(look);
+    modama.server.state.subscribe(look);
+    modama.revision.subscribe(() => void nearby.again());
 }
