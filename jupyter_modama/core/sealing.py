@@ -167,7 +167,7 @@ def _record(
     manifest, entries = store.sealing.write_manifest(where.session, where.raw.name, hashed, looked)
     yield from _metadata(store, where, [h.path for h in hashed])
     yield Progress("checking", 0, found.files)
-    _look_once_more(store, where, by, hashed)
+    _look_once_more(store, where, by, hashed, looked)
     now = datetime.now(UTC)
     undo = store.site.seal.undo_minutes
     writers = "overridden" if found.written else "none" if found.writers_checked == "checked" else found.writers_checked
@@ -215,17 +215,18 @@ def _spread(paths: list[TreePath], most: int) -> list[TreePath]:
     return paths[::step][:most]
 
 
-def _look_once_more(store: Store, where: Place, by: Protection, hashed: Any) -> None:
-    """Every entry is protected, has no name elsewhere, and is what was hashed."""
-    looked = store.sealing.look(where.raw, by)
-    if looked.bare or looked.elsewhere:
-        first = (looked.bare or looked.elsewhere)[0].shown or where.raw.name
+def _look_once_more(store: Store, where: Place, by: Protection, hashed: Any, looked: Any) -> None:
+    """Every entry is protected, has no name elsewhere, and is what was hashed; links and folders are as in `looked`."""
+    again = store.sealing.look(where.raw, by)
+    if again.bare or again.elsewhere:
+        first = (again.bare or again.elsewhere)[0].shown or where.raw.name
         raise StorageError(
             what=f"sealing {where.session.shown}", why=f"“{first}” could still be changed; please seal again"
         )
-    then = {h.path: (h.size_bytes, h.modified_ns) for h in hashed}
-    if looked.files != then:
-        odd = min(set(looked.files.items()) ^ set(then.items()))[0]
+    then = {h.path: (h.size_bytes, h.modified_ns) for h in hashed} | looked.links | dict.fromkeys(looked.folders, "")
+    now = again.files | again.links | dict.fromkeys(again.folders, "")
+    if then != now:
+        odd = min(path for path in then.keys() | now.keys() if then.get(path) != now.get(path))
         raise StorageError(
             what=f"sealing {where.session.shown}", why=f"“{odd.shown}” changed while it was sealed; please seal again"
         )
@@ -236,7 +237,7 @@ def _protect_again(
 ) -> Generator[Progress, None, None]:
     """A seal whose protection was lost (a restored backup): verify, then protect again; who sealed, and when, stays."""
     yield from _quiet(store, where, wanted, by)
-    report, hashed = yield from compared(store, where, where.raw, seal)
+    report, hashed, looked = yield from compared(store, where, where.raw, seal)
     if report.differs:
         raise mismatch(where.session.shown, report)
     store.sealing.adopt(where.raw, change=True)
@@ -244,7 +245,7 @@ def _protect_again(
     store.write_record(where.session, JOURNAL, {"by": actor.person.uid, "at": now, "again": True})
     for done in store.sealing.protect(where.raw, by, frozenset()):
         yield Progress("protecting", done, seal.files)
-    _look_once_more(store, where, by, hashed)
+    _look_once_more(store, where, by, hashed, looked)
     record = store.read_record(where.session, SEAL) or {}
     store.sealing.thaw_record(where.session, SEAL)
     again = {"by": actor.person.uid, "at": now}

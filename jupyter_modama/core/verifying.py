@@ -155,7 +155,7 @@ def verify_session(store: Store, actor: Actor, wanted: VerifySession) -> Generat
     folder = _verified_folder(where, wanted)
     _, protection, seal = read_state(store, where.session)
     seal = seal or recorded_seal(store, where.session)
-    report, _ = yield from compared(store, where, folder, seal)
+    report, _, _ = yield from compared(store, where, folder, seal)
     if report.differs:
         raise mismatch(folder.shown, report)
     warnings = []
@@ -179,8 +179,11 @@ def verify_session(store: Store, actor: Actor, wanted: VerifySession) -> Generat
 
 def compared(
     store: Store, where: Place, folder: TreePath, seal: Seal | None
-) -> Generator[Progress, None, tuple[Comparison, Any]]:
-    """Hash a folder and hold it against the manifest, and the manifest and the entries against the seal."""
+) -> Generator[Progress, None, tuple[Comparison, Any, Any]]:
+    """Hash a folder and hold it against the manifest, and the manifest and the entries against the seal.
+
+    Answers what was hashed, and what was looked at, too.
+    """
     recorded = store.sealing.read_manifest(where.session)
     yield Progress("looking", 0, 0)
     looked = store.sealing.look(folder, seal_protection(store, where.session))
@@ -198,7 +201,7 @@ def compared(
     found.bare = [prefix / path if path else prefix for path in looked.bare]
     if seal is not None and recorded.sha256 != seal.manifest_sha256:
         found.changed.insert(0, TreePath(MANIFEST))
-    return found, hashed
+    return found, hashed, looked
 
 
 def hashed_files(
