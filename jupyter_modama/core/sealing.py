@@ -17,8 +17,17 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from jupyter_modama.core.errors import AlreadySealed, Cancelled, Invalid, NothingToSeal, StorageError
-from jupyter_modama.core.layout import Place
+from jupyter_modama.core.errors import (
+    AlreadySealed,
+    Cancelled,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    NothingToSeal,
+    RecordCorrupt,
+    StorageError,
+)
+from jupyter_modama.core.layout import RECORDS, Place
 from jupyter_modama.core.model import Actor, Progress, Protection, Seal, Session, SessionState
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
@@ -28,9 +37,12 @@ from jupyter_modama.core.seal_state import (
     LOCKED_FOR_SEAL,
     SEAL,
     disk_state,
+    entries_checksum,
     is_unsealing,
+    journal_of,
     read_state,
     recorded_seal,
+    seal_protection,
     seal_warning,
     session_asked_for,
 )
@@ -93,7 +105,9 @@ def seal_session(store: Store, actor: Actor, wanted: SealSession) -> Generator[P
         by = store.sealing.strongest(where.session)
         if state is S.SEALED_BARE:
             by = protection
-        if seal is not None and not is_unsealing(store, where.session):
+        if seal is not None and _lacks_the_end_only(store, where, seal, by):
+            _end(store, where, by)
+        elif seal is not None and not is_unsealing(store, where.session):
             yield from _protect_again(store, actor, wanted, where, seal, by)
         else:
             yield from _seal(store, actor, wanted, where, by)
@@ -186,8 +200,34 @@ def _record(
         "entries_sha256": entries,
     }
     store.write_record(where.session, SEAL, record)
+    _end(store, where, by)
+
+
+def _end(store: Store, where: Place, by: Protection) -> None:
     store.sealing.freeze_records(where.session, by)
     store.sealing.forget_record(where.session, JOURNAL)
+
+
+def _lacks_the_end_only(store: Store, where: Place, seal: Seal, by: Protection) -> bool:
+    """Whether a seal stopped after its record was written, and no inode in raw has been touched since.
+
+    Then what was looked at last, just before the record, is what is there now, and need not be read again.
+    """
+    journal = journal_of(store, where.session)
+    if not journal or journal.get("again") or journal.get("unsealing") or seal_protection(store, where.session) != by:
+        return False
+    looked = store.sealing.look(where.raw, by)
+    if looked.bare or looked.elsewhere or looked.unreadable:
+        return False
+    try:
+        recorded = store.sealing.read_manifest(where.session)
+        written = store.stat(where.session / RECORDS / f"{SEAL}.json").changed
+    except (NotFound, NotAllowed, RecordCorrupt):
+        return False
+    sizes = {TreePath(where.raw.name) / path: size for path, (size, _) in looked.files.items()}
+    sums = (seal.manifest_sha256, entries_checksum(store, where.session))
+    same = (recorded.sha256, recorded.entries_sha256) == sums and recorded.entries.sizes == sizes
+    return bool(same and looked.changed < written)
 
 
 def _metadata(store: Store, where: Place, paths: list[TreePath]) -> Generator[Progress, None, None]:
@@ -250,5 +290,4 @@ def _protect_again(
     store.sealing.thaw_record(where.session, SEAL)
     again = {"by": actor.person.uid, "at": now}
     store.write_record(where.session, SEAL, {**record, "protection": by.value, "protected_again": again})
-    store.sealing.freeze_records(where.session, by)
-    store.sealing.forget_record(where.session, JOURNAL)
+    _end(store, where, by)

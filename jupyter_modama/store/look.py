@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from jupyter_modama.core.model import EntryKind, Protection
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store.beneath import FOLDER, opened
-from jupyter_modama.store.status import kind_of, statx
+from jupyter_modama.store.status import kind_of, moment, statx
 
 NAMED = 1000
-_ATTRIBUTES, _NLINK, _MODE, _INODE, _SIZE, _MODIFIED_S, _MODIFIED_NS = 2, 3, 6, 7, 8, 20, 21
+_ATTRIBUTES, _NLINK, _MODE, _INODE, _SIZE = 2, 3, 6, 7, 8
+_CHANGED_S, _CHANGED_NS, _MODIFIED_S, _MODIFIED_NS = 17, 18, 20, 21
 _IMMUTABLE = 0x10
 _WRITE = 0o222
 
@@ -27,6 +29,12 @@ class Looked:
     bare: list[TreePath] = field(default_factory=list)  # what could still be changed
     unreadable: dict[TreePath, str] = field(default_factory=dict)  # folders, with why
     elsewhere: list[TreePath] = field(default_factory=list)  # files that have a name outside, too
+    newest_change: tuple[int, int] = (0, 0)  # of any inode: seconds and nanoseconds of a time that nobody can set
+
+    @property
+    def changed(self) -> datetime:
+        """When anything here was changed last, in whatever way."""
+        return moment(*self.newest_change)
 
 
 def look(top_fd: int, by: Protection) -> Looked:
@@ -43,13 +51,16 @@ def look(top_fd: int, by: Protection) -> Looked:
         found.folders.add(path)
         try:
             with opened(top_fd, path, FOLDER) as fd:
-                _note(found, path, statx(fd), by)
+                status = statx(fd)
+                found.newest_change = max(found.newest_change, (status[_CHANGED_S], status[_CHANGED_NS]))
+                _note(found, path, status, by)
                 for name in os.listdir(fd):
                     try:
                         status = statx(fd, name)
                     except FileNotFoundError:
                         continue
                     inner = path / name
+                    found.newest_change = max(found.newest_change, (status[_CHANGED_S], status[_CHANGED_NS]))
                     kind = kind_of(status[_MODE])
                     if kind is EntryKind.FOLDER:
                         pending.append(inner)

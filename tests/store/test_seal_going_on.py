@@ -374,3 +374,116 @@ def test_interrupted_unseal_can_be_sealed_again(store: DiskStore, session: Path,
     answer = trees.driven(begun(store, actor))
     assert answer.state is S.SEALED
     assert trees.checked(session).returncode == 0
+
+
+# after the seal's record ---------------------------------------------------------------------------------------------
+
+
+class Crash(Exception):
+    """What is not caught anywhere, as the end of the process."""
+
+
+@pytest.fixture
+def endless(store: DiskStore, session: Path, actor: Actor, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A session whose seal stopped when its record was written, some ticks of the disk's clock after raw was closed."""
+
+    def crashes(*_: object) -> None:
+        raise Crash
+
+    steps = begun(store, actor)
+    up_to(steps, "checking")
+    ticked(session)
+    with monkeypatch.context() as patched:
+        patched.setattr(store.sealing, "freeze_records", crashes)
+        with pytest.raises(Crash):
+            trees.driven(steps)
+    ticked(session)
+    assert state(store) is S.INTERRUPTED
+    return session
+
+
+def ticked(session: Path) -> None:
+    """Wait until the disk's clock has gone on."""
+    file = session / "analysis" / "tick"
+    file.touch()
+    first = file.stat().st_ctime_ns
+    while file.stat().st_ctime_ns == first:
+        file.touch()
+
+
+def test_seal_that_lacks_its_end_only_is_not_read_again(
+    store: DiskStore, endless: Path, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No inode was touched since the last look: the seal is as it was written, and is ended."""
+    record = json.loads((endless / ".modama" / "seal.json").read_text())
+    reads = Reads(monkeypatch)
+    answer = trees.driven(begun(store, actor))
+    assert (answer.state, answer.seal.at.isoformat(), reads.paths) == (S.SEALED, record["at"], [])
+    assert {path.name for path in (endless / ".modama").glob("*.json*")} == {
+        "seal.json",
+        "manifest.jsonl",
+        "metadata.jsonl",
+    }
+    assert trees.driven(begun(store, actor, "session.verify")).files == 3
+
+
+def touched(session: Path) -> None:
+    opened_for(session / "raw" / "a.dat", os.utime)
+
+
+def rewritten(session: Path) -> None:
+    def rewrite(file: Path) -> None:
+        times = file.stat()
+        file.write_bytes(b"FIRST")
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    opened_for(session / "raw" / "a.dat", rewrite)
+
+
+def opened_for(file: Path, change: Any) -> None:
+    """Change a protected file, and protect it again."""
+    fd = os.open(file, os.O_RDONLY)
+    was, mode = trees.flags.is_immutable(fd), file.stat().st_mode & 0o7777
+    trees.flags.set_immutable(fd, False) if was else None
+    file.chmod(mode | 0o200)
+    change(file)
+    file.chmod(mode)
+    trees.flags.set_immutable(fd, True) if was else None
+    os.close(fd)
+
+
+def forgot(session: Path) -> None:
+    """Another list of entries than the seal has a checksum of."""
+    entries = session / ".modama" / "manifest.jsonl"
+    entries.chmod(0o644)
+    entries.write_text(entries.read_text() + "\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [(touched, False), (rewritten, True), (forgot, True)],
+    ids=lambda x: getattr(x, "__name__", ""),
+)
+def test_seal_that_lacks_its_end_is_read_again_where_anything_was_touched(
+    store: DiskStore, endless: Path, actor: Actor, monkeypatch: pytest.MonkeyPatch, change: Any, differs: bool
+) -> None:
+    """Whatever else looks the same: the time of an inode's last change cannot be set."""
+    change(endless)
+    reads = Reads(monkeypatch)
+    if differs:
+        with pytest.raises(errors.ManifestMismatch):
+            trees.driven(begun(store, actor))
+    else:
+        assert trees.driven(begun(store, actor)).state is S.SEALED
+    assert sorted(reads.paths) == ["a.dat", "deep/b.dat", "deep/er/c.dat"]
+
+
+def test_renewed_seal_that_lacks_its_end_is_read_again(
+    store: DiskStore, endless: Path, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record is older than its protection, so nothing is proved by times."""
+    journal = endless / ".modama" / "sealing.json"
+    journal.write_text(json.dumps({**json.loads(journal.read_text()), "again": True}))
+    reads = Reads(monkeypatch)
+    assert trees.driven(begun(store, actor)).state is S.SEALED
+    assert len(reads.paths) == 3
