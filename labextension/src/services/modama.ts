@@ -1,5 +1,5 @@
 import type { Api, Located } from '../api/client';
-import type { Entry, Session } from '../api/types';
+import type { Entry, Project, Session } from '../api/types';
 import type { Host } from '../ui/host';
 import { Jobs } from './jobs';
 import { News } from './news';
@@ -11,6 +11,8 @@ import { Value } from './value';
 export type Ask =
     | { kind: 'new-project' }
     | { kind: 'new-session'; project: string; path_b64?: string }
+    | { kind: 'edit-project'; project: Project }
+    | { kind: 'edit-session'; session: Session }
     | { kind: 'seal'; session: Session }
     | { kind: 'unseal'; session: Session }
     | { kind: 'explain'; entry: Located }

@@ -1,5 +1,6 @@
 import { at, type Located } from '../api/client';
 import { useAnswer, useModama, useTrans, useValue } from './context';
+import { EditProjectDialog, EditSessionDialog } from './EditDialogs';
 import { LibertemDialog } from './LibertemDialog';
 import { LinksView } from './LinksView';
 import { Modal } from './Modal';
@@ -17,6 +18,10 @@ export function Dialogs(): JSX.Element | null {
             return <NewProjectDialog />;
         case 'new-session':
             return <NewSessionDialog project={asked.project} path_b64={asked.path_b64} />;
+        case 'edit-project':
+            return <EditProjectDialog project={asked.project} />;
+        case 'edit-session':
+            return <EditSessionDialog session={asked.session} />;
         case 'seal':
             return <SealDialog session={asked.session} />;
         case 'unseal':

@@ -1,11 +1,14 @@
 import { useState } from 'react';
 import type { Person, Project, Session } from '../api/types';
 import { amount, bytes, moment } from '../services/format';
+import { FACTS, RULES, writtenDown } from '../services/record';
 import { useAnswer, useModama, useSettled, useTrans, useValue } from './context';
 import { Box, Button, Choice, Facts, Loading, ProblemBox, Search } from './parts';
 import { StateBadge } from './state';
 
 const PAGE = 100;
+/** Who may change what a project says about itself. */
+const EDITORS = new Set(['owner', 'administrator']);
 
 /** The name under which people know somebody. */
 export const nameOf = (person: Person): string => person.display || person.login || String(person.uid);
@@ -32,6 +35,16 @@ export function ProjectView({ project, path_b64 }: { project: string; path_b64?:
                 >
                     {trans.__('New session…')}
                 </Button>
+                {EDITORS.has(found.answer.role) && (
+                    <Button
+                        icon="pen"
+                        onClick={() =>
+                            found.answer && ask.set({ kind: 'edit-project', project: found.answer })
+                        }
+                    >
+                        {trans.__('Edit…')}
+                    </Button>
+                )}
                 <Button icon="folder" onClick={() => places.go({ view: 'folder', path: project, path_b64 })}>
                     {trans.__('Browse files')}
                 </Button>
@@ -62,7 +75,7 @@ function ProjectFacts({ project }: { project: Project }): JSX.Element {
         <>
             <h2>{project.name}</h2>
             {project.title && <p className="mo-subtitle">{project.title}</p>}
-            {project.description && <p>{project.description}</p>}
+            {project.description && <p className="mo-description">{project.description}</p>}
             {project.warning && <Box kind="warning">{project.warning}</Box>}
             <Facts
                 rows={[
@@ -74,7 +87,8 @@ function ProjectFacts({ project }: { project: Project }): JSX.Element {
                     [
                         trans.__('Who can read'),
                         project.visibility === 'open' ? trans.__('everybody here') : trans.__('members')
-                    ]
+                    ],
+                    ...writtenDown(project, [...FACTS, ...RULES], trans)
                 ]}
             />
         </>

@@ -3,6 +3,7 @@ import { asProblem } from '../api/problem';
 import type { Session } from '../api/types';
 import { start } from '../services/actions';
 import { amount, bytes, countdown, moment, span } from '../services/format';
+import { RULES, writtenDown } from '../services/record';
 import { useAnswer, useModama, useTrans, useValue } from './context';
 import { FolderList } from './FolderView';
 import type { Translation } from './host';
@@ -41,6 +42,7 @@ export function SessionView(props: { project: string; session: string; path_b64?
                     <StateBadge state={answer.state} />
                 </div>
                 {answer.title && <p className="mo-subtitle">{answer.title}</p>}
+                {answer.description && <p className="mo-description">{answer.description}</p>}
                 <p className="mo-quiet">{stateWords(answer.state, trans)[1]}</p>
                 {answer.warning && <Box kind="warning">{answer.warning}</Box>}
                 {job && <JobLine job={job} />}
@@ -80,8 +82,13 @@ function Actions({ session }: { session: Session }): JSX.Element {
                     {trans.__('Unseal…')}
                 </Button>
             )}
+            {can('update') && (
+                <Button icon="pen" onClick={() => ask.set({ kind: 'edit-session', session })}>
+                    {trans.__('Edit…')}
+                </Button>
+            )}
             {session.notes && host.openText && (
-                <Button icon="pen" onClick={() => void host.openText?.(session.notes)}>
+                <Button icon="file" onClick={() => void host.openText?.(session.notes)}>
                     {trans.__('Notes')}
                 </Button>
             )}
@@ -182,7 +189,8 @@ function SessionFacts({ session }: { session: Session }): JSX.Element {
                 [trans.__('Technique'), summary?.technique || fields.technique],
                 [trans.__('Sample'), summary?.sample || fields.sample],
                 [trans.__('Operator'), fields.operator],
-                [trans.__('Created'), moment(session.created)]
+                [trans.__('Created'), moment(session.created)],
+                ...writtenDown(session, RULES, trans)
             ]}
         />
     );
