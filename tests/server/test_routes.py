@@ -17,7 +17,7 @@ from tornado.web import RequestHandler
 
 from jupyter_modama.core.operations import OPERATIONS, Kind
 from jupyter_modama.server.handlers import ModamaHandler
-from jupyter_modama.server.openapi import document
+from jupyter_modama.server.openapi import contract, document
 from jupyter_modama.server.page import PageAssets, PageHandler
 
 pytestmark = pytest.mark.usefixtures("http_server")
@@ -274,3 +274,9 @@ def test_the_committed_openapi_is_current() -> None:
 
     committed = Path(__file__).parents[2] / "labextension/src/api/openapi.json"
     assert committed.read_text() == text(), "run `make types`"
+
+
+def test_both_halves_name_the_same_interface() -> None:
+    """The sidebar knows the interface that it was built for by the name that the server gives it."""
+    built_for = Path(__file__).parents[2] / "labextension/src/api/contract.ts"
+    assert f"'{contract()}'" in built_for.read_text(), "run `make types`"

@@ -1,4 +1,5 @@
 import type { Api, Located } from '../api/client';
+import { CONTRACT } from '../api/contract';
 import { ApiProblem } from '../api/problem';
 import type {
     Answer,
@@ -96,7 +97,7 @@ export const problem = (code: string, status: number, detail: string, facts: obj
 
 export const status = (facts: Partial<Status> = {}): Status => ({
     version: VERSION,
-    contract: '',
+    contract: CONTRACT,
     mode: 'embedded',
     site: 'test',
     root: '/data',

@@ -54,6 +54,18 @@ describe('when the server’s half is not ready', () => {
         expect(await screen.findByText(/is version 7\.0\.0, but this panel is version/)).toBeTruthy();
     });
 
+    test('another build of the same version is told, and the panel works on', async () => {
+        const { api, modama } = together();
+        api.answers.status = () => status({ contract: '0123456789ab' });
+        render(<App modama={modama} />);
+        expect(await screen.findByText(/There are no projects yet/)).toBeTruthy();
+        expect(screen.getByRole('note').textContent).toMatch(/Reload this page.*restart the server/);
+        api.answers.status = () => status();
+        fireEvent.click(screen.getByRole('button', { name: 'Look again' }));
+        await waitFor(() => expect(screen.queryByRole('note')).toBeNull());
+        expect(await screen.findByText(/There are no projects yet/)).toBeTruthy();
+    });
+
     test('without a data tree one can be made', async () => {
         const { api, modama } = together();
         let made = false;

@@ -1,11 +1,13 @@
 import type { Api } from '../api/client';
+import { CONTRACT } from '../api/contract';
 import { asProblem } from '../api/problem';
 import type { Status } from '../api/types';
 import { Value } from './value';
 
 export type ServerState =
     | { kind: 'checking' }
-    | { kind: 'ready'; status: Status }
+    /** `otherBuild`: of the same version, and yet of another state of the interface. */
+    | { kind: 'ready'; status: Status; otherBuild: boolean }
     /** There is a Jupyter server, and it does not know us. */
     | { kind: 'missing' }
     | { kind: 'other-version'; found: string; wanted: string }
@@ -26,7 +28,7 @@ export class ServerPart {
             const status = await this.api.status();
             this.state.set(
                 series(status.version) === series(this.version)
-                    ? { kind: 'ready', status }
+                    ? { kind: 'ready', status, otherBuild: status.contract !== CONTRACT }
                     : { kind: 'other-version', found: status.version, wanted: this.version }
             );
         } catch (error) {

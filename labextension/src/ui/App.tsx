@@ -56,7 +56,29 @@ function Guard({ children }: { children: ReactNode }): JSX.Element {
     if (state.kind !== 'ready') {
         return <NotReady state={state} again={() => void modama.start()} />;
     }
-    return state.status.mode === 'no-tree' ? <NoTree status={state.status} /> : <>{children}</>;
+    return (
+        <>
+            {state.otherBuild && <OtherBuild again={() => void modama.start()} />}
+            {state.status.mode === 'no-tree' ? <NoTree status={state.status} /> : children}
+        </>
+    );
+}
+
+/** Most of it works all the same; what does not would look like a mistake of the person who uses it. */
+function OtherBuild({ again }: { again(): void }): JSX.Element {
+    const trans = useTrans();
+    return (
+        <Box kind="warning">
+            <p>
+                {trans.__(
+                    'This page and the server part of MODAMA have the same version, but were not built together: one of them was updated while the other was running. Reload this page; if that does not help, restart the server. Until then some things may not work.'
+                )}
+            </p>
+            <Button icon="refresh" onClick={again}>
+                {trans.__('Look again')}
+            </Button>
+        </Box>
+    );
 }
 
 /** Nothing is set up yet: says what this is, and offers to begin with a folder of one's own. */
