@@ -46,7 +46,7 @@ def show_entry(store: Store, actor: Actor, wanted: ShowEntry) -> EntryDetails:
         session=TreePath(where.session.name).shown if in_session else "",
         session_state=state,
         in_raw=where.in_raw,
-        sha256=store.sealing.recorded_sha256(where.session, path) if sealed and stat.kind is EntryKind.FILE else "",
+        sha256=store.proof.recorded_sha256(where.session, path) if sealed and stat.kind is EntryKind.FILE else "",
     )
 
 

@@ -101,7 +101,7 @@ def seal_session(store: Store, actor: Actor, wanted: SealSession) -> Generator[P
         state, protection, seal = disk_state(store, where.session)
         if state is S.SEALED:
             raise AlreadySealed(session=where.session.shown)
-        store.sealing.tidy(where.session)
+        store.proof.tidy(where.session)
         by = store.sealing.strongest(where.session)
         if state is S.SEALED_BARE:
             by = protection
@@ -130,7 +130,7 @@ def _seal(
         "begun": begun,
     }
     if recorded_seal(store, where.session) is not None or seal_warning(store, where.session):
-        store.sealing.retire_records(where.session)
+        store.proof.retire(where.session)
     store.write_record(where.session, JOURNAL, journal)
     try:
         for done in store.sealing.protect(where.raw, by, busy):
@@ -178,7 +178,7 @@ def _record(
     if broken:
         raise StorageError(what=f"reading “{broken[0].path.shown}” for its checksum", why=broken[0].error)
     yield Progress("recording", 0, 0)
-    manifest, entries = store.sealing.write_manifest(where.session, where.raw.name, hashed, looked)
+    manifest, entries = store.proof.write_manifest(where.session, where.raw.name, hashed, looked)
     yield from _metadata(store, where, [h.path for h in hashed])
     yield Progress("checking", 0, found.files)
     _look_once_more(store, where, by, hashed, looked)
@@ -204,8 +204,8 @@ def _record(
 
 
 def _end(store: Store, where: Place, by: Protection) -> None:
-    store.sealing.freeze_records(where.session, by)
-    store.sealing.forget_record(where.session, JOURNAL)
+    store.proof.freeze(where.session, by)
+    store.proof.forget(where.session, JOURNAL)
 
 
 def _lacks_the_end_only(store: Store, where: Place, seal: Seal, by: Protection) -> bool:
@@ -220,7 +220,7 @@ def _lacks_the_end_only(store: Store, where: Place, seal: Seal, by: Protection) 
     if looked.bare or looked.elsewhere or looked.unreadable:
         return False
     try:
-        recorded = store.sealing.read_manifest(where.session)
+        recorded = store.proof.read_manifest(where.session)
         written = store.stat(where.session / RECORDS / f"{SEAL}.json").changed
     except (NotFound, NotAllowed, RecordCorrupt):
         return False
@@ -247,7 +247,7 @@ def _metadata(store: Store, where: Place, paths: list[TreePath]) -> Generator[Pr
             ]
             rows.append({"path": path.shown, "format": found.format, "fields": fields})
         yield Progress("recording", len(rows), 0)
-    store.sealing.write_metadata(where.session, rows)
+    store.proof.write_metadata(where.session, rows)
 
 
 def _spread(paths: list[TreePath], most: int) -> list[TreePath]:
@@ -287,7 +287,7 @@ def _protect_again(
         yield Progress("protecting", done, seal.files)
     _look_once_more(store, where, by, hashed, looked)
     record = store.read_record(where.session, SEAL) or {}
-    store.sealing.thaw_record(where.session, SEAL)
+    store.proof.thaw(where.session, SEAL)
     again = {"by": actor.person.uid, "at": now}
     store.write_record(where.session, SEAL, {**record, "protection": by.value, "protected_again": again})
     _end(store, where, by)

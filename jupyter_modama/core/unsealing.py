@@ -163,12 +163,12 @@ def _unseal(
         _, protection, seal = facts
         if not is_unsealing(store, where.session):  # then the old seal says nothing any more
             _check_same(where, seal, judged)
-        store.sealing.tidy(where.session)
+        store.proof.tidy(where.session)
         # The journal first: a crash in between leaves an interrupted session, which can be sealed or unsealed again.
         journal = {"by": actor.person.uid, "at": datetime.now(UTC).isoformat(), "protection": protection.value}
         store.write_record(where.session, JOURNAL, {**journal, "unsealing": True})
-        store.sealing.retire_records(where.session)
+        store.proof.retire(where.session)
         for done in store.sealing.unprotect(where.session, where.raw):
             yield Progress("unsealing", done, seal.files if seal else 0)
-        store.sealing.forget_record(where.session, JOURNAL)
+        store.proof.forget(where.session, JOURNAL)
     return session_at(store, actor, where.session, role_at(store, actor, where.session))

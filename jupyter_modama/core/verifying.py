@@ -184,7 +184,7 @@ def compared(
 
     Answers what was hashed, and what was looked at, too.
     """
-    recorded = store.sealing.read_manifest(where.session)
+    recorded = store.proof.read_manifest(where.session)
     yield Progress("looking", 0, 0)
     looked = store.sealing.look(folder, seal_protection(store, where.session))
     hashed = yield from hashed_files(store, where.session, folder, looked.files, remember=False)

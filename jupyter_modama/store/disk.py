@@ -32,6 +32,7 @@ from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
 from jupyter_modama.store.index import Index
 from jupyter_modama.store.jobs import JobFolder
 from jupyter_modama.store.listing import Asked, Snapshots, sorted_by_stat, stamp_of
+from jupyter_modama.store.proof import DiskProof
 from jupyter_modama.store.sealing import DiskSealing
 from jupyter_modama.store.status import may, stat_at
 
@@ -74,6 +75,7 @@ class DiskStore:
         self.readers: Readers = NoReaders()
         self.index = Index(self.root_fd, site.root, cache or cache_folder(), lambda path: is_records(self.site, path))
         self.sealing = DiskSealing(self)
+        self.proof = DiskProof(self)
         self.checks: list[Check] = doctor.checks(self.root_fd, site)
         self._snapshots = Snapshots()
 

@@ -121,6 +121,7 @@ class MemoryStore:
         self.jobs = MemoryJobs()
         self.readers = NoReaders()
         self.sealing: Any = NoSeals()
+        self.proof: Any = NoSeals()
         self.checks: list[Check] = []
         self._locks: dict[TreePath, str] = {}
         self._names = threading.Lock()

@@ -394,7 +394,7 @@ def endless(store: DiskStore, session: Path, actor: Actor, monkeypatch: pytest.M
     up_to(steps, "checking")
     ticked(session)
     with monkeypatch.context() as patched:
-        patched.setattr(store.sealing, "freeze_records", crashes)
+        patched.setattr(store.proof, "freeze", crashes)
         with pytest.raises(Crash):
             trees.driven(steps)
     ticked(session)
