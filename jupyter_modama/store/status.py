@@ -85,6 +85,14 @@ def is_mount(fd: int) -> bool:
     return bool(attributes & known & _MOUNT_ROOT)
 
 
+def is_immutable_at(fd: int) -> bool:
+    """Whether the inode of a descriptor, an O_PATH one too, has the immutable flag.
+
+    Raises: OSError.
+    """
+    return bool(statx(fd)[2] & _IMMUTABLE)
+
+
 def kind_of(mode: int) -> EntryKind:
     """File, folder, link or other, from the mode of an inode."""
     if bits.S_ISREG(mode):

@@ -1,0 +1,121 @@
+"""The gate of a project on the disk: the access list and the mode of its folder, and the owners' attribute.
+
+The owners are honoured only while the folder belongs to the system and is sticky: then members cannot write them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import date
+from typing import Any
+
+from jupyter_modama.core.gate import ALL, LOOK, Gate, templates
+from jupyter_modama.core.model import Area, Role
+from jupyter_modama.store import acl
+from jupyter_modama.store.beneath import FOLDER
+
+OWNERS = "user.modama.owners"
+STICKY_SETGID = 0o3000
+
+
+def read_gate(fd: int, owners: tuple[int, ...], record: Mapping[str, Any], by_group: bool) -> Gate:
+    """Who passes at the folder of a project (any descriptor of it).
+
+    `owners`: as the system wrote them down, or none; then who owns the folder does. `by_group`: the group of the folder
+    counts, as where a user office fills it.
+    Raises: OSError.
+    """
+    found = os.fstat(fd)
+    listed = acl.read(fd, found.st_mode)
+    people = {uid: role for uid, bits in listed.users.items() if (role := _role(bits & listed.upper))}
+    groups = {gid: role for gid, bits in listed.groups.items() if (role := _role(bits & listed.upper))}
+    if by_group and (role := _role(listed.group & listed.upper)):
+        groups[found.st_gid] = role
+    people.update(dict.fromkeys(owners or (found.st_uid,), Role.OWNER))
+    return Gate(people, groups, listed.other & LOOK == LOOK, _until(record, people))
+
+
+def _role(bits: int) -> Role | None:
+    if bits == ALL:
+        return Role.MEMBER
+    return Role.READER if bits & LOOK == LOOK else None
+
+
+def _until(record: Mapping[str, Any], people: Mapping[int, Role]) -> dict[int, date]:
+    """The last days of memberships, of those that there are."""
+    written = record.get("until")
+    found: dict[int, date] = {}
+    for uid, day in written.items() if isinstance(written, dict) else ():
+        with suppress(ValueError, TypeError):
+            if int(uid) in people:
+                found[int(uid)] = date.fromisoformat(day)
+    return found
+
+
+def read_owners(fd: int, is_system: Callable[[int], bool]) -> tuple[int, ...] | None:
+    """The owners in the attribute; none where users made the folder, None where the file system keeps no attribute.
+
+    Raises: OSError.
+    """
+    found = os.fstat(fd)
+    if not is_system(found.st_uid) or not found.st_mode & 0o1000:
+        return ()
+    try:
+        text = os.getxattr(f"/proc/self/fd/{fd}", OWNERS).decode("ascii")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return tuple(int(uid) for uid in text.split(",") if uid.isdigit())
+
+
+def write_gate(fd: int, old: Gate, new: Gate, area: Area) -> None:
+    """Set who passes at the open folder of a project.
+
+    Disk: who stops being owner loses that first, then the list changes in one step, then new owners are written down; a
+    crash between them leaves nobody with more than before or after.
+    Raises: OSError.
+    """
+    wanted = templates(new, area)
+    found = os.fstat(fd)
+    by_attribute = old.owners != (found.st_uid,) or new.owners != old.owners
+    if by_attribute and set(old.owners) - set(new.owners):
+        write_owners(fd, tuple(uid for uid in old.owners if uid in new.owners) or new.owners)
+    if found.st_mode & STICKY_SETGID != STICKY_SETGID:
+        os.fchmod(fd, found.st_mode & 0o7777 | STICKY_SETGID)
+    acl.write(fd, wanted.folder)
+    acl.write_default(fd, wanted.inherited)
+    if by_attribute:
+        write_owners(fd, new.owners)
+
+
+def fits(records: int, new: Gate, area: Area) -> bool:
+    """Whether the file system holds the lists of a gate: tried on a folder in the open folder of the records.
+
+    How many names fit is known to nobody beforehand: ext4 keeps all attributes of an inode in one block.
+    Raises: OSError.
+    """
+    name = f".fits-{secrets.token_hex(4)}"
+    os.mkdir(name, 0o700, dir_fd=records)
+    try:
+        fd = os.open(name, FOLDER, dir_fd=records)
+        try:
+            write_gate(fd, Gate(), new, area)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        if error.errno in acl.TOO_LONG:
+            return False
+        raise
+    finally:
+        os.rmdir(name, dir_fd=records)
+    return True
+
+
+def write_owners(fd: int, uids: tuple[int, ...]) -> None:
+    """Write down the owners of a project with its open folder.
+
+    Raises: OSError.
+    """
+    os.setxattr(fd, OWNERS, ",".join(map(str, uids)).encode("ascii"))
