@@ -301,6 +301,8 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class MetadataField:
+    """One fact that the instrument wrote; `source` is its key in the file, e.g. a DM tag."""
+
     group: str
     name: str
     value: str
@@ -310,6 +312,8 @@ class MetadataField:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
+    """One axis; `navigate` is true for scan positions and frame numbers."""
+
     name: str
     size: int
     scale: float = 1.0
@@ -320,6 +324,8 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
+    """One data set of a file; `kind` is image, stack, diffraction-scan, spectrum, spectrum-map or other."""
+
     index: int
     title: str
     kind: str

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_modama.readers.cache import PreviewCache
 from jupyter_modama.readers.formats import what_can_be_done
-from jupyter_modama.readers.model import Abilities, Axis, Field, Metadata, Preview, PreviewWish, SignalInfo
+from jupyter_modama.readers.model import Abilities, Preview, PreviewWish
 from jupyter_modama.readers.pool import Pool
 
 if TYPE_CHECKING:
@@ -14,14 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Abilities",
-    "Axis",
-    "Field",
-    "Metadata",
     "Pool",
     "Preview",
     "PreviewCache",
     "PreviewWish",
-    "SignalInfo",
     "metadata_readers",
     "what_can_be_done",
 ]

@@ -10,8 +10,8 @@ import struct
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
+from jupyter_modama.core.model import Axis
 from jupyter_modama.readers.frames import Loaded, RawFrames, described, single
-from jupyter_modama.readers.model import Axis
 from jupyter_modama.readers.opening import Item, Refused
 
 SIMPLE = {2: "h", 3: "i", 4: "H", 5: "I", 6: "f", 7: "d", 8: "B", 9: "b", 10: "B", 11: "q", 12: "Q"}

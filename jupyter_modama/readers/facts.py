@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jupyter_modama.readers.model import Field
+from jupyter_modama.core.model import MetadataField
 
 MOST_FIELDS, LONGEST_VALUE, DEEPEST = 2000, 500, 24
 GROUPS = ("Instrument", "Acquisition", "Calibration", "Sample", "File", "Other")
@@ -125,7 +125,7 @@ def shown(value: Any) -> str:
 
 def fields_of(
     mapped: Mapping[str, Any], original: Mapping[str, Any], mapping: Mapping[str, Any] | None = None
-) -> tuple[Field, ...]:
+) -> tuple[MetadataField, ...]:
     """The fields of one file: HyperSpy's mapped metadata counts before what the instrument called it.
 
     `mapping` says for keys of `original` what HyperSpy calls them, with a function that makes the units HyperSpy's.
@@ -137,11 +137,11 @@ def fields_of(
     known = [_as_in_file(field, converted) for field in _known(leaves)]
     leaves = [leaf for leaf in leaves if leaf[0] not in converted]
     used = {field.source for field in known}
-    rest: list[Field] = []
+    rest: list[MetadataField] = []
     for key, value in leaves:
         text = shown(value)
         if text and key not in used and len(known) + len(rest) < MOST_FIELDS:
-            rest.append(Field(_group(key), _name(key), text, source=shown(key)))
+            rest.append(MetadataField(_group(key), _name(key), text, source=shown(key)))
     return tuple(sorted(known + rest, key=lambda field: GROUPS.index(field.group)))
 
 
@@ -161,7 +161,7 @@ def _converted(original: Mapping[str, Any], mapping: Mapping[str, Any]) -> Itera
             yield target[0], (key, value)
 
 
-def _as_in_file(field: Field, converted: Mapping[str, tuple[str, Any]]) -> Field:
+def _as_in_file(field: MetadataField, converted: Mapping[str, tuple[str, Any]]) -> MetadataField:
     return replace(field, source=shown(converted[field.source][0])) if field.source in converted else field
 
 
@@ -172,9 +172,9 @@ def _bounded(leaves: Iterator[tuple[str, Any]], most: int) -> Iterator[tuple[str
         yield leaf
 
 
-def _known(leaves: list[tuple[str, Any]]) -> list[Field]:
+def _known(leaves: list[tuple[str, Any]]) -> list[MetadataField]:
     lowered = [(key, key.lower(), value) for key, value in leaves if _worth(value)]
-    found: dict[str, Field] = {}
+    found: dict[str, MetadataField] = {}
     for row in KNOWN:
         for pattern in row.keys:
             ends = re.compile(rf"(?:^|\.){pattern}$")
@@ -193,17 +193,17 @@ def _means(row: Known, value: Any) -> bool:
     return row.name not in {"beam energy", "magnification", "camera length"} or shown(value) not in {"0", "0.0"}
 
 
-def _field(row: Known, key: str, value: Any) -> Field:
+def _field(row: Known, key: str, value: Any) -> MetadataField:
     unit = row.unit
     if unit:
         try:
             number = float(value) * row.factor
         except (TypeError, ValueError):
-            return Field(row.group, row.name, shown(value), "", shown(key))
+            return MetadataField(row.group, row.name, shown(value), "", shown(key))
         value = number / 1000 if row.volts and abs(number) >= 1000 else number
         # The reader of block files gives m where others give mm, and no microscope has less than 5 mm.
         value = number * 1000 if row.name == "camera length" and 0 < number < 5 else value
-    return Field(row.group, row.name, shown(value), unit, shown(key))
+    return MetadataField(row.group, row.name, shown(value), unit, shown(key))
 
 
 def _group(key: str) -> str:
@@ -219,7 +219,7 @@ def _name(key: str) -> str:
     return shown(name.replace("_", " "))
 
 
-def calibration(axes: Any) -> tuple[Field, ...]:
+def calibration(axes: Any) -> tuple[MetadataField, ...]:
     """Pixel size and scan step of a signal's axes."""
     found = []
     for axis in axes:
@@ -228,6 +228,8 @@ def calibration(axes: Any) -> tuple[Field, ...]:
                 f"{'step' if axis.navigate else 'pixel size' if axis.name in {'x', 'y', 'width', 'height'} else 'step'}"
             )
             found.append(
-                Field("Calibration", f"{name} ({axis.name})", f"{axis.scale:.6g}", axis.unit, f"axes.{axis.name}")
+                MetadataField(
+                    "Calibration", f"{name} ({axis.name})", f"{axis.scale:.6g}", axis.unit, f"axes.{axis.name}"
+                )
             )
     return tuple(found)

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from jupyter_modama.readers.model import SPECTRUM, SPECTRUM_MAP, Axis, Field, SignalInfo, kind_of
+from jupyter_modama.core.model import Axis, MetadataField, Signal
+from jupyter_modama.readers.model import SPECTRUM, SPECTRUM_MAP, kind_of
 from jupyter_modama.readers.opening import Refused
 
 Array = npt.NDArray[Any]
@@ -35,9 +36,9 @@ class Frames(Protocol):
 class Loaded:
     """One signal as read by a reader: what it is, its frames, and (of the first) the facts beside it."""
 
-    info: SignalInfo
+    info: Signal
     frames: Frames
-    fields: tuple[Field, ...] = ()
+    fields: tuple[MetadataField, ...] = ()
 
     @property
     def navigation(self) -> tuple[int, ...]:
@@ -48,7 +49,7 @@ class Loaded:
 
 def described(
     index: int, title: str, shape: tuple[int, ...], dtype: Any, signal_axes: int, scales: dict[int, Axis] | None = None
-) -> SignalInfo:
+) -> Signal:
     """The description of an array whose last axes are the signal."""
     navigation = len(shape) - signal_axes
     names = ("y", "x") if signal_axes == 2 else ("channel",)
@@ -56,7 +57,7 @@ def described(
     axes = [*plain[:navigation], *(Axis(name, n) for name, n in zip(names, shape[navigation:], strict=False))]
     known = scales or {}
     axes = [known.get(i, axis) for i, axis in enumerate(axes)]
-    return SignalInfo(index, title, kind_of(navigation, signal_axes), tuple(shape), _named(dtype), tuple(axes))
+    return Signal(index, title, kind_of(navigation, signal_axes), tuple(shape), _named(dtype), tuple(axes))
 
 
 def _named(dtype: Any) -> str:

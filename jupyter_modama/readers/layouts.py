@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from jupyter_modama.core.model import Axis, MetadataField
 from jupyter_modama.readers.dm import NotDirect
 from jupyter_modama.readers.frames import ArrayFrames, Loaded, RawFrames, described, single
-from jupyter_modama.readers.model import Axis, Field
 from jupyter_modama.readers.opening import Incomplete, Item, Refused
 
 MRC_MODES = {0: "i1", 1: "i2", 2: "f4", 4: "c8", 6: "u2", 12: "f2"}
@@ -138,16 +138,16 @@ def _first_pause(fd: int, header: int, stride: int, count: int) -> int:
     return columns if regular else 0
 
 
-def _mib_fields(parts: list[str], text: bytes) -> tuple[Field, ...]:
+def _mib_fields(parts: list[str], text: bytes) -> tuple[MetadataField, ...]:
     fields = [
-        Field("File", "number type", parts[6], source="mib header 7"),
-        Field("Instrument", "chips", parts[7].strip(), source="mib header 8"),
+        MetadataField("File", "number type", parts[6], source="mib header 7"),
+        MetadataField("Instrument", "chips", parts[7].strip(), source="mib header 8"),
     ]
     for line in text.decode("latin-1").splitlines()[:200]:
         name, colon, value = line.partition(":\t")
         if colon and value.strip():
             group = "Acquisition" if "Frames" in name or "Time" in name else "Instrument"
-            fields.append(Field(group, name.strip(), value.strip()[:500], source=f"hdr: {name.strip()}"))
+            fields.append(MetadataField(group, name.strip(), value.strip()[:500], source=f"hdr: {name.strip()}"))
     return tuple(fields)
 
 

@@ -1,4 +1,4 @@
-"""What readers answer: plain frozen data that travels as JSON between the pool and its workers."""
+"""What readers answer, beside the core's metadata: plain frozen data that travels as JSON between pool and workers."""
 
 from __future__ import annotations
 
@@ -6,56 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from jupyter_modama.core.model import Axis, EntryMetadata, MetadataField, Signal
+
 IMAGE, STACK, DIFFRACTION_SCAN = "image", "stack", "diffraction-scan"
 SPECTRUM, SPECTRUM_MAP, OTHER = "spectrum", "spectrum-map", "other"
 CONTRASTS = ("auto", "percentile", "minmax", "log")
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One fact that the instrument wrote; `source` is its key in the file, e.g. a DM tag."""
-
-    group: str
-    name: str
-    value: str
-    unit: str = ""
-    source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One axis; `navigate` is true for scan positions and frame numbers."""
-
-    name: str
-    size: int
-    scale: float = 1.0
-    offset: float = 0.0
-    unit: str = ""
-    navigate: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SignalInfo:
-    """One data set of a file; `kind` is image, stack, diffraction-scan, spectrum, spectrum-map or other."""
-
-    index: int
-    title: str
-    kind: str
-    shape: tuple[int, ...]
-    dtype: str
-    axes: tuple[Axis, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What is known of a file; where it is not readable, `why` is a sentence and the rest may be empty."""
-
-    path: str
-    format: str
-    readable: bool
-    why: str = ""
-    signals: tuple[SignalInfo, ...] = ()
-    fields: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +42,7 @@ class Preview:
     frames: int
     low: float
     high: float
-    signal: SignalInfo
+    signal: Signal
     curve: tuple[float, ...] = ()
     curve_offset: float = 0.0
     curve_scale: float = 1.0
@@ -120,16 +75,18 @@ def preview_facts(preview: Preview) -> dict[str, Any]:
     return {key: value for key, value in asdict(preview).items() if key != "png"}
 
 
-def signal_from(found: Mapping[str, Any]) -> SignalInfo:
+def signal_from(found: Mapping[str, Any]) -> Signal:
     """The signal that `asdict` made this of."""
     axes = tuple(Axis(**axis) for axis in found["axes"])
-    return SignalInfo(**{**found, "shape": tuple(int(n) for n in found["shape"]), "axes": axes})
+    return Signal(**{**found, "shape": tuple(int(n) for n in found["shape"]), "axes": axes})
 
 
-def metadata_from(found: Mapping[str, Any]) -> Metadata:
+def metadata_from(found: Mapping[str, Any]) -> EntryMetadata:
     """The metadata that `asdict` made this of."""
     signals = tuple(signal_from(signal) for signal in found["signals"])
-    return Metadata(**{**found, "signals": signals, "fields": tuple(Field(**field) for field in found["fields"])})
+    return EntryMetadata(
+        **{**found, "signals": signals, "fields": tuple(MetadataField(**field) for field in found["fields"])}
+    )
 
 
 def preview_from(facts: Mapping[str, Any], png: bytes) -> Preview:

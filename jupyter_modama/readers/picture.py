@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from jupyter_modama.core.model import Signal
 from jupyter_modama.readers.frames import Array
-from jupyter_modama.readers.model import DIFFRACTION_SCAN, PreviewWish, SignalInfo
+from jupyter_modama.readers.model import DIFFRACTION_SCAN, PreviewWish
 from jupyter_modama.readers.opening import Refused
 
 LINE, FRAME = (31, 119, 180, 255), (128, 128, 128, 160)  # read on a light and on a dark page
@@ -25,7 +26,7 @@ class Picture:
     high: float
 
 
-def contrast_of(info: SignalInfo, wish: PreviewWish) -> str:
+def contrast_of(info: Signal, wish: PreviewWish) -> str:
     """`auto` is log for diffraction patterns, whose central disc hides all else, and percentiles for images."""
     if wish.contrast != "auto":
         return wish.contrast

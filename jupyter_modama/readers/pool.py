@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound, TimedOut, Unreachable, Unsupported, printable
+from jupyter_modama.core.model import EntryMetadata
 from jupyter_modama.readers import wire
 from jupyter_modama.readers.formats import format_of
-from jupyter_modama.readers.model import CONTRASTS, Metadata, Preview, PreviewWish, metadata_from, preview_from
+from jupyter_modama.readers.model import CONTRASTS, Preview, PreviewWish, metadata_from, preview_from
 
 Made = TypeVar("Made")
 NONSENSE = "its reader answered something that makes no sense"
@@ -107,7 +108,7 @@ class Pool:
         with suppress(OSError):
             self._idle.append(Worker(memory_bytes, pixels))
 
-    def metadata(self, path: Path) -> Metadata:
+    def metadata(self, path: Path) -> EntryMetadata:
         """What the file says of itself; one that cannot be read is a normal answer with `why`.
 
         Raises: NotFound, NotAllowed, Unreachable.
@@ -117,7 +118,7 @@ class Pool:
             found, _ = self._ask({"do": "metadata", "path": str(path)}, path)
         except (Unsupported, TimedOut) as error:
             why = str(error.facts.get("why") or error)
-            return Metadata(printable(str(path)), format_of(path.name, path.is_dir()).name, False, why)
+            return EntryMetadata(printable(str(path)), format_of(path.name, path.is_dir()).name, False, why)
         return replace(_made(metadata_from, path.name, found), path=printable(str(path)))
 
     def preview(self, path: Path, wish: PreviewWish | None = None) -> Preview:

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from jupyter_modama.core.model import EntryMetadata, MetadataField
 from jupyter_modama.readers import dm, facts, hdf5, layouts, picture, rosetta, tiff
 from jupyter_modama.readers.frames import Array, Loaded
 from jupyter_modama.readers.guard import Forbidden
-from jupyter_modama.readers.model import OTHER, SPECTRUM, SPECTRUM_MAP, Field, Metadata, Preview, PreviewWish
+from jupyter_modama.readers.model import OTHER, SPECTRUM, SPECTRUM_MAP, Preview, PreviewWish
 from jupyter_modama.readers.opening import Incomplete, Item, Refused
 
 log = logging.getLogger(__name__)
@@ -107,20 +108,20 @@ def _best(reasons: list[str]) -> str:
     return (ours or reasons or ["no reader understands it"])[0]
 
 
-def metadata(item: Item, path: str, pixels: int) -> Metadata:
+def metadata(item: Item, path: str, pixels: int) -> EntryMetadata:
     """What is known of a file; never raises for a file that cannot be read."""
     try:
         found = loaded(item, pixels, for_metadata=True)
     except Refused as error:
-        return Metadata(path, item.row.name, False, str(error))
+        return EntryMetadata(path, item.row.name, False, str(error))
     fields = [*facts.calibration(found[0].info.axes), *found[0].fields][: facts.MOST_FIELDS]
     if not found[0].fields and item.row.name == "DigitalMicrograph":
         fields += facts.fields_of({}, _dm_tags(item))
     if item.companions:
         beside = ", ".join(facts.shown(name) for name in item.companions)
-        fields.append(Field("File", "belongs together with", beside))
+        fields.append(MetadataField("File", "belongs together with", beside))
     fields.sort(key=lambda field: facts.GROUPS.index(field.group))
-    return Metadata(path, item.row.name, True, "", tuple(each.info for each in found), tuple(fields))
+    return EntryMetadata(path, item.row.name, True, "", tuple(each.info for each in found), tuple(fields))
 
 
 def _dm_tags(item: Item) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from typing import Any
 
 import h5py
 
+from jupyter_modama.core.model import Axis, Signal
 from jupyter_modama.readers.facts import fields_of, shown
 from jupyter_modama.readers.frames import ArrayFrames, Frames, Loaded, described
 from jupyter_modama.readers.hdf5 import ChunkedFrames
-from jupyter_modama.readers.model import OTHER, Axis, SignalInfo
+from jupyter_modama.readers.model import OTHER
 from jupyter_modama.readers.opening import Item, Refused
 
 WHOLE_BYTES = 256 << 20  # largest file that is read whole where its reader cannot do otherwise
@@ -76,7 +77,7 @@ def _loaded(index: int, signal: Mapping[str, Any], title: str) -> Loaded:
         signal_axes, positions = 2, list(range(len(shape) - 2))
         axes = [replace(axis, navigate=i in positions) for i, axis in enumerate(axes)]
     if data.dtype == object or not 1 <= signal_axes <= 2 or not shape or math.prod(shape) == 0:
-        info = SignalInfo(index, title, OTHER, shape, str(data.dtype), tuple(axes))
+        info = Signal(index, title, OTHER, shape, str(data.dtype), tuple(axes))
         return Loaded(info, ArrayFrames(data, len(shape)), fields)
     if positions != list(range(len(positions))):
         order = positions + [i for i in range(len(shape)) if i not in positions]

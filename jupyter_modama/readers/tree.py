@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from jupyter_modama.core.errors import ModamaError, printable
-from jupyter_modama.core.model import Axis, EntryKind, EntryMetadata, MetadataField, Signal
+from jupyter_modama.core.model import EntryKind, EntryMetadata
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat
-from jupyter_modama.readers.model import Metadata
 from jupyter_modama.readers.pool import Pool
 
 NO_FILE = "it is a link or a device, no ordinary file"
@@ -39,7 +38,7 @@ class TreeReaders:
             return EntryMetadata(path.shown, "", False, NO_FILE)
         file = Path(self.tree.disk_path(path))
         try:
-            return entry_metadata(path, self._ready().metadata(file))
+            return replace(self._ready().metadata(file), path=path.shown)
         except ModamaError as error:
             return EntryMetadata(path.shown, "", False, printable(str(error)).replace(printable(str(file)), path.shown))
 
@@ -54,13 +53,3 @@ class TreeReaders:
             if self._pool is None:
                 self._pool = Pool(workers=1)
             return self._pool
-
-
-def entry_metadata(path: TreePath, found: Metadata) -> EntryMetadata:
-    """The readers' answer in the words of the core."""
-    signals = tuple(
-        Signal(s.index, s.title, s.kind, s.shape, s.dtype, tuple(Axis(**dataclasses.asdict(axis)) for axis in s.axes))
-        for s in found.signals
-    )
-    fields = tuple(MetadataField(**dataclasses.asdict(field)) for field in found.fields)
-    return EntryMetadata(path.shown, found.format, found.readable, found.why, signals, fields)

@@ -15,7 +15,6 @@ from jupyter_modama.core.errors import Invalid, ModamaError, Unsupported, printa
 from jupyter_modama.core.model import EntryKind, EntryMetadata
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat
-from jupyter_modama.readers.tree import entry_metadata
 from jupyter_modama.server.openapi import PATHS, PreviewFacts
 from jupyter_modama.store.disk import DiskStore, cache_folder
 
@@ -80,10 +79,10 @@ class Previews:
 
     def _read(self, path: TreePath, file: Path) -> EntryMetadata:
         try:
-            found = self._ready().metadata(file)
+            found: EntryMetadata = self._ready().metadata(file)
         except ModamaError as error:
             return EntryMetadata(path.shown, "", False, printable(str(error)).replace(str(file), path.shown))
-        return entry_metadata(path, found)
+        return dataclasses.replace(found, path=path.shown)
 
     def preview(self, arguments: Mapping[str, str]) -> Shown:
         """The picture that the arguments of an address ask for.

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_modama.readers import Axis, Preview, PreviewCache, PreviewWish, SignalInfo
+from jupyter_modama.core.model import Axis, Signal
+from jupyter_modama.readers import Preview, PreviewCache, PreviewWish
 from jupyter_modama.readers import cache as module
 
 WISH = PreviewWish()
-INFO = SignalInfo(0, "ä title", "spectrum", (4,), "uint16", (Axis("x", 4, 0.5, 0.0, "eV"),))
+INFO = Signal(0, "ä title", "spectrum", (4,), "uint16", (Axis("x", 4, 0.5, 0.0, "eV"),))
 PREVIEW = Preview(
     b"\x89PNG\r\n\x1a\n" + b"x" * 1000, 256, 160, "spectrum", "a caption", 0, 1, 0.5, 9.0, INFO, (1.0, 2.0)
 )

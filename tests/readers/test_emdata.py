@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_modama.core.errors import Unsupported
-from jupyter_modama.readers import Metadata, Pool
+from jupyter_modama.core.model import EntryMetadata
+from jupyter_modama.readers import Pool
 
 FOLDER = Path(__file__).parents[2] / ".." / "shared" / "emdata"
 ROWS = list(csv.DictReader((FOLDER / "MANIFEST.csv").read_text("utf-8").splitlines())) if FOLDER.exists() else []
@@ -72,7 +73,7 @@ def test_metadata_of_real_file_is_as_recorded(row: dict[str, str], pool: Pool) -
     assert_presentable(found)
 
 
-def assert_presentable(found: Metadata) -> None:
+def assert_presentable(found: EntryMetadata) -> None:
     assert len(found.fields) <= 2100
     for field in found.fields:
         assert field.value

@@ -1,2 +1,2 @@
 /** The interface that this front end was built for. Generated: `make types`. */
-export const CONTRACT = '4bacae644352';
+export const CONTRACT = 'c757caa71ca4';

@@ -565,7 +565,10 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** Axis */
+        /**
+         * Axis
+         * @description One axis; `navigate` is true for scan positions and frame numbers.
+         */
         Axis: {
             name: string;
             size: number;
@@ -943,7 +946,10 @@ export interface components {
             /** @default null */
             until: string | null;
         };
-        /** MetadataField */
+        /**
+         * MetadataField
+         * @description One fact that the instrument wrote; `source` is its key in the file, e.g. a DM tag.
+         */
         MetadataField: {
             group: string;
             name: string;
@@ -1291,7 +1297,10 @@ export interface components {
             /** @default  */
             path_b64: string;
         };
-        /** Signal */
+        /**
+         * Signal
+         * @description One data set of a file; `kind` is image, stack, diffraction-scan, spectrum, spectrum-map or other.
+         */
         Signal: {
             index: number;
             title: string;
