@@ -7,7 +7,8 @@ import { above, pageOf, type Around, type Place } from '../services/place';
 import { useModama, useSettled, useTrans, useValue } from './context';
 import { EntryList } from './EntryList';
 import { FileView } from './FileView';
-import { Box, Button, Choice, IconButton, ProblemBox, Search } from './parts';
+import { ListTools } from './ListTools';
+import { Box, Button, IconButton, ProblemBox } from './parts';
 
 /** One folder with all that is in it, and what is selected there. */
 export function FolderView({ folder, select }: { folder: Located; select?: string }): JSX.Element {
@@ -72,22 +73,21 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
     };
     return (
         <>
-            <div className="mo-toolbar">
-                <Search value={filter} onChange={setFilter} label={trans.__('Filter by name')} />
-                <Choice
-                    compact
-                    label={trans.__('Sort by')}
-                    value={sort}
-                    onChange={setSort}
-                    options={[
-                        ['name', trans.__('name')],
-                        ['-name', trans.__('name, last first')],
-                        ['-modified', trans.__('newest first')],
-                        ['modified', trans.__('oldest first')],
-                        ['-size', trans.__('largest first')],
-                        ['type', trans.__('type')]
-                    ]}
-                />
+            <ListTools
+                searchLabel={trans.__('Filter by name')}
+                search={filter}
+                onSearch={setFilter}
+                sort={sort}
+                onSort={setSort}
+                orders={[
+                    ['name', trans.__('name')],
+                    ['-name', trans.__('name, last first')],
+                    ['-modified', trans.__('newest first')],
+                    ['modified', trans.__('oldest first')],
+                    ['-size', trans.__('largest first')],
+                    ['type', trans.__('type')]
+                ]}
+            >
                 <IconButton
                     icon="refresh"
                     label={trans.__('Refresh')}
@@ -98,7 +98,7 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
                     label={trans.__('Why can’t I write here?')}
                     onClick={() => ask.set({ kind: 'explain', entry: folder })}
                 />
-            </div>
+            </ListTools>
             {head && !head.writable && head.reason && <p className="mo-quiet">{head.reason}</p>}
             {problem && listing.toSort > 0 && (
                 <Box kind="info">

@@ -3,7 +3,8 @@ import type { Person, Project, Session } from '../api/types';
 import { amount, bytes, moment } from '../services/format';
 import { FACTS, RULES, writtenDown } from '../services/record';
 import { useAnswer, useModama, useSettled, useTrans, useValue } from './context';
-import { Box, Button, Choice, Facts, Loading, ProblemBox, Search } from './parts';
+import { ListTools, ShowMore } from './ListTools';
+import { Box, Button, Facts, Loading, ProblemBox } from './parts';
 import { StateBadge } from './state';
 
 const PAGE = 100;
@@ -110,20 +111,18 @@ function Sessions({ project, path_b64 }: { project: string; path_b64?: string })
     return (
         <>
             <h3>{trans.__('Sessions')}</h3>
-            <div className="mo-toolbar">
-                <Search value={search} onChange={setSearch} label={trans.__('Search sessions')} />
-                <Choice
-                    compact
-                    label={trans.__('Sort by')}
-                    value={sort}
-                    onChange={setSort}
-                    options={[
-                        ['-name', trans.__('name, last first')],
-                        ['name', trans.__('name')],
-                        ['-modified', trans.__('newest first')]
-                    ]}
-                />
-            </div>
+            <ListTools
+                searchLabel={trans.__('Search sessions')}
+                search={search}
+                onSearch={setSearch}
+                sort={sort}
+                onSort={setSort}
+                orders={[
+                    ['-name', trans.__('name, last first')],
+                    ['name', trans.__('name')],
+                    ['-modified', trans.__('newest first')]
+                ]}
+            />
             {problem && <ProblemBox problem={problem} again={again} />}
             {answer && (
                 <ul className="mo-cards">
@@ -141,10 +140,12 @@ function Sessions({ project, path_b64 }: { project: string; path_b64?: string })
                           )}
                 </p>
             )}
-            {answer && answer.items.length < answer.total && (
-                <Button onClick={() => setLimit(limit + PAGE)}>
-                    {trans.__('Show more (%1 of %2)', amount(answer.items.length), amount(answer.total))}
-                </Button>
+            {answer && (
+                <ShowMore
+                    shown={answer.items.length}
+                    total={answer.total}
+                    onMore={() => setLimit(limit + PAGE)}
+                />
             )}
         </>
     );

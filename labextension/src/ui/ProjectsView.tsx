@@ -3,7 +3,8 @@ import type { Project } from '../api/types';
 import { amount, bytes, moment } from '../services/format';
 import { useAnswer, useModama, useSettled, useTrans, useValue } from './context';
 import { Icon } from './icons';
-import { Button, Choice, Loading, ProblemBox, Search } from './parts';
+import { ListTools, ShowMore } from './ListTools';
+import { Button, Loading, ProblemBox } from './parts';
 
 const PAGE = 100;
 
@@ -27,20 +28,18 @@ export function ProjectsView(): JSX.Element {
                     {trans.__('New project…')}
                 </Button>
             </div>
-            <div className="mo-toolbar">
-                <Search value={search} onChange={setSearch} label={trans.__('Search projects')} />
-                <Choice
-                    compact
-                    label={trans.__('Sort by')}
-                    value={sort}
-                    onChange={setSort}
-                    options={[
-                        ['-modified', trans.__('newest first')],
-                        ['name', trans.__('name')],
-                        ['-created', trans.__('created last first')]
-                    ]}
-                />
-            </div>
+            <ListTools
+                searchLabel={trans.__('Search projects')}
+                search={search}
+                onSearch={setSearch}
+                sort={sort}
+                onSort={setSort}
+                orders={[
+                    ['-modified', trans.__('newest first')],
+                    ['name', trans.__('name')],
+                    ['-created', trans.__('created last first')]
+                ]}
+            />
             {problem && <ProblemBox problem={problem} again={again} />}
             {!answer && loading && <Loading />}
             {answer && (
@@ -51,15 +50,11 @@ export function ProjectsView(): JSX.Element {
                         ))}
                     </ul>
                     {answer.items.length === 0 && <NoProjects searched={settled !== ''} />}
-                    {answer.items.length < answer.total && (
-                        <Button onClick={() => setLimit(limit + PAGE)}>
-                            {trans.__(
-                                'Show more (%1 of %2)',
-                                amount(answer.items.length),
-                                amount(answer.total)
-                            )}
-                        </Button>
-                    )}
+                    <ShowMore
+                        shown={answer.items.length}
+                        total={answer.total}
+                        onMore={() => setLimit(limit + PAGE)}
+                    />
                 </>
             )}
         </section>
