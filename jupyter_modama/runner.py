@@ -14,9 +14,9 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
-from typing import Any
+from typing import Any, get_origin
 
 from jupyter_modama.core.errors import Cancelled, ModamaError, StorageError, from_os, printable
 from jupyter_modama.core.layout import place
@@ -280,7 +280,10 @@ def wanted_from(operation: Operation, record: dict[str, Any]) -> Any:
     for name, value in record.items():
         if name in known:
             kind = hints[name]
-            chosen[name] = kind(value) if isinstance(kind, type) and issubclass(kind, Enum) else value
+            if get_origin(kind) is tuple:
+                chosen[name] = tuple(value)
+            else:
+                chosen[name] = kind(value) if isinstance(kind, type) and issubclass(kind, Enum) else value
     return operation.wanted(**chosen)
 
 
@@ -290,7 +293,7 @@ def plain(value: Any) -> dict[str, Any]:
     def inner(item: Any) -> Any:
         if dataclasses.is_dataclass(item) and not isinstance(item, type):
             return {f.name: inner(getattr(item, f.name)) for f in dataclasses.fields(item)}
-        if isinstance(item, datetime):
+        if isinstance(item, date):  # datetime too
             return item.isoformat()
         if isinstance(item, Enum):
             return item.value

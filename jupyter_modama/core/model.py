@@ -8,7 +8,7 @@ every operation accepts.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -71,7 +71,7 @@ class Visibility(StrEnum):
 class Member:
     person: Person
     role: str
-    until: datetime | None = None
+    until: date | None = None  # the last day
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,7 @@ class Project:
     uuid: str = ""
     owners: tuple[Person, ...] = ()
     members: tuple[Member, ...] = ()
+    members_version: str = ""  # differs as soon as members, owners or visibility do
     visibility: Visibility = Visibility.PRIVATE
     created: datetime | None = None
     modified: datetime | None = None

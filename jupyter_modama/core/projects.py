@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound, SealingInProgress, printable
+from jupyter_modama.core.gate import Gate
 from jupyter_modama.core.layout import area_of, depth, project_place
 from jupyter_modama.core.model import (
     Actor,
@@ -163,7 +164,7 @@ def _project(store: Store, actor: Actor, stat: Stat, counted: bool = False) -> P
     record, warning = record_or_warning(store, path, "project")
     recorded = store.owner_uids(path)
     owners = tuple(store.person(uid) for uid in recorded or (stat.uid,))
-    members = tuple(Member(person, role) for person, role in store.members(path))
+    gate = store.gates.read(path)
     area = area_of(store.site, path)
     summary = store.summary(path, 0.5) if counted else None
     sessions = session_names(store, path, area) if area else ()
@@ -175,7 +176,8 @@ def _project(store: Store, actor: Actor, stat: Stat, counted: bool = False) -> P
         description=recorded_text(record, "description"),
         uuid=recorded_text(record, "uuid"),
         owners=owners,
-        members=members,
+        members=_members(store, gate),
+        members_version=gate.version,
         visibility=Visibility.OPEN if stat.mode & 0o005 == 0o005 else Visibility.PRIVATE,
         created=stat.born or stat.changed,
         modified=stat.modified,
@@ -189,6 +191,21 @@ def _project(store: Store, actor: Actor, stat: Stat, counted: bool = False) -> P
         path_b64=path.b64,
         warning=warning,
     )
+
+
+def _members(store: Store, gate: Gate) -> tuple[Member, ...]:
+    """Who is let in beside the owners, by login."""
+    found = [
+        Member(store.person(uid), role.name.lower(), gate.until.get(uid))
+        for uid, role in gate.people.items()
+        if role is not Role.OWNER
+    ]
+    return tuple(sorted(found, key=lambda member: member.person.login))
+
+
+def show_project_at(store: Store, actor: Actor, path: TreePath) -> Project:
+    """A project that was looked for already, as `show_project` answers it."""
+    return _project(store, actor, store.stat(path))
 
 
 def session_names(store: Store, project: TreePath, area: Area) -> tuple[TreePath, ...]:

@@ -19,7 +19,7 @@ def role_at(store: Store, actor: Actor, path: TreePath) -> Role:
     if not store.site.managed_by and _owns(store, actor, TreePath("")):
         return Role.ADMINISTRATOR
     if not where.project:
-        return Role.SIGNED_IN if not path else _by_access(store, path)
+        return Role.SIGNED_IN if not path else _by_access(store, actor, path)
     if not store.site.managed_by and _owns(store, actor, where.project):
         return Role.ADMINISTRATOR
     try:
@@ -28,7 +28,7 @@ def role_at(store: Store, actor: Actor, path: TreePath) -> Role:
         return Role.SIGNED_IN
     if actor.person.uid in owners:
         return Role.OWNER
-    return _by_access(store, where.project)
+    return _by_access(store, actor, where.project)
 
 
 def _owns(store: Store, actor: Actor, path: TreePath) -> bool:
@@ -40,9 +40,10 @@ def _owns(store: Store, actor: Actor, path: TreePath) -> bool:
         return False
 
 
-def _by_access(store: Store, path: TreePath) -> Role:
+def _by_access(store: Store, actor: Actor, path: TreePath) -> Role:
+    asked_for = None if actor.person.uid == store.me().uid else actor.person.uid
     try:
-        found = store.access(path)
+        found = store.access(path, asked_for)
     except (NotFound, NotAllowed):
         return Role.SIGNED_IN
     if found.write and found.enter:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from types import UnionType
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn, get_args, get_origin
 
 from jupyter_modama.core.errors import Invalid
 from jupyter_modama.core.operations import OPERATIONS, Operation
@@ -35,6 +35,7 @@ class Argument:
     default: Any
     position: bool  # given by its place, without an option's name
     required: bool
+    many: bool = False  # an option that may be given several times
 
     @property
     def option(self) -> str:
@@ -52,14 +53,15 @@ def arguments_of(operation: Operation) -> tuple[Argument, ...]:
     for field in dataclasses.fields(operation.wanted):
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         by_place = required or field.name == "path"
-        found.append(Argument(field.name, _plain_type(hints[field.name]), field.default, by_place, required))
+        kind, many = _plain_type(hints[field.name]), get_origin(hints[field.name]) is tuple
+        found.append(Argument(field.name, kind, field.default, by_place, required, many))
     return tuple(found)
 
 
 def _plain_type(hint: Any) -> type:
-    """The type behind `T | None`."""
-    if isinstance(hint, UnionType):
-        hint = next(arg for arg in get_args(hint) if arg is not type(None))
+    """The type behind `T | None` and `tuple[T, ...]`."""
+    if isinstance(hint, UnionType) or get_origin(hint) is tuple:
+        hint = next(arg for arg in get_args(hint) if arg not in {type(None), ...})
     assert isinstance(hint, type), f"no argument can be made of {hint}"  # noqa: S101 - a mistake in the table itself
     return hint
 
@@ -110,6 +112,11 @@ def _add(parser: Parser, argument: Argument) -> None:
     if argument.position:
         more |= {} if argument.required else {"nargs": "?", "default": argument.default}
         parser.add_argument(argument.name, metavar=argument.name.upper(), type=_reader(argument), **more)
+    elif argument.many:
+        help = "(may be given several times)"
+        parser.add_argument(
+            argument.option, action="append", default=[], type=_reader(argument), metavar="TEXT", help=help
+        )
     elif argument.kind is bool:
         parser.add_argument(argument.option, action=argparse.BooleanOptionalAction, default=argument.default)
     else:
@@ -158,6 +165,8 @@ def read_words(operation: Operation, words: Sequence[str]) -> tuple[Any, argpars
     values = {}
     for argument in arguments:
         value = getattr(parsed, argument.name)
+        if argument.many:
+            value = tuple(value)
         values[argument.name] = argument.kind(value) if argument.choices and value is not None else value
     return operation.wanted(**values), parsed
 

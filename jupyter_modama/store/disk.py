@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -26,17 +26,18 @@ from jupyter_modama.core.layout import RECORDS, is_records, place
 from jupyter_modama.core.model import EntryMetadata, Person, Site, Summary
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Access, Check, Listing, Readers, Rule, Stat
-from jupyter_modama.store import changes, doctor, locks, people, records, rights
+from jupyter_modama.store import changes, doctor, gates, locks, people, records, rights
 from jupyter_modama.store.audit import FileAudit
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
+from jupyter_modama.store.gates import DiskGates
 from jupyter_modama.store.index import Index
 from jupyter_modama.store.jobs import JobFolder
+from jupyter_modama.store.judge import as_person
 from jupyter_modama.store.listing import Asked, Snapshots, sorted_by_stat, stamp_of
 from jupyter_modama.store.proof import DiskProof
 from jupyter_modama.store.sealing import DiskSealing
 from jupyter_modama.store.status import may, stat_at
 
-OWNERS = "user.modama.owners"
 _PROBLEMS = {errno.ENOENT: "it is gone", errno.EACCES: "you may not look at it", errno.EIO: "the disk cannot read it"}
 
 
@@ -75,6 +76,7 @@ class DiskStore:
         self.readers: Readers = NoReaders()
         self.index = Index(self.root_fd, site.root, cache or cache_folder(), lambda path: is_records(self.site, path))
         self.sealing = DiskSealing(self)
+        self.gates = DiskGates(self)
         self.proof = DiskProof(self)
         self.checks: list[Check] = doctor.checks(self.root_fd, site)
         self._snapshots = Snapshots()
@@ -107,15 +109,9 @@ class DiskStore:
 
     def owner_uids(self, project: TreePath) -> tuple[int, ...]:
         """The owners that the system wrote down; none where users made the folder, since then anybody could have."""
-        with self.opened(project, PATH_ONLY) as fd:
-            found = os.fstat(fd)
-            if found.st_uid not in self.system_uids or not found.st_mode & 0o1000:
-                return ()
-            try:
-                text = os.getxattr(f"/proc/self/fd/{fd}", OWNERS).decode("ascii")
-            except (OSError, UnicodeDecodeError):
-                return self._recorded_owners(project)
-        return tuple(int(uid) for uid in text.split(",") if uid.isdigit())
+        with self.opened(project, PATH_ONLY) as fd, self.translated(project, "looking at"):
+            found = gates.read_owners(fd, self.trusted_uid)
+        return self._recorded_owners(project) if found is None else found
 
     def _recorded_owners(self, project: TreePath) -> tuple[int, ...]:
         """The owners in the record, for file systems without extended attributes."""
@@ -129,16 +125,27 @@ class DiskStore:
         """Write down the owners; answers whether the file system could keep them with the folder."""
         with self.opened(project, FOLDER) as fd:
             try:
-                os.setxattr(fd, OWNERS, ",".join(map(str, uids)).encode("ascii"))
+                gates.write_owners(fd, uids)
             except OSError as error:
                 if error.errno not in {errno.ENOTSUP, errno.ENOSYS, errno.EPERM}:
                     raise
                 return False
         return True
 
-    def members(self, project: TreePath) -> tuple[tuple[Person, str], ...]:
-        """The people whom the gate of a project lets in by name, with their roles."""
-        return ()
+    @cached_property
+    def account_uid(self) -> int:
+        """Whom what the system makes belongs to."""
+        account = people.uid_of(self.site.account) if self.site.account else None
+        return os.geteuid() if account is None else account
+
+    def find_people(self, text: str, limit: int) -> tuple[Person, ...]:
+        return people.find(text, limit, self.site.minimum_uid)
+
+    def person_named(self, text: str) -> Person | None:
+        return people.named(text)
+
+    def members_locked(self, project: TreePath) -> AbstractContextManager[None]:
+        return self.gates.locked(project)
 
     # looking -------------------------------------------------------------------------------------------------------
 
@@ -214,7 +221,10 @@ class DiskStore:
         except OSError as error:
             return path, _PROBLEMS.get(error.errno or 0) or error.strerror or str(error)
 
-    def access(self, path: TreePath) -> Access:
+    def access(self, path: TreePath, uid: int | None = None) -> Access:
+        return self._access(path) if uid is None else as_person(uid, lambda: self._access(path))
+
+    def _access(self, path: TreePath) -> Access:
         with self.opened(path, PATH_ONLY, "looking at") as fd:
             read, write, enter = (may(fd, mode) for mode in (os.R_OK, os.W_OK, os.X_OK))
             mounted_read_only = bool(os.fstatvfs(fd).f_flag & os.ST_RDONLY)

@@ -7,18 +7,110 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from jupyter_modama.core.errors import Conflict
 from jupyter_modama.core.gate import ALL, LOOK, Gate, templates
-from jupyter_modama.core.model import Area, Role
-from jupyter_modama.store import acl
-from jupyter_modama.store.beneath import FOLDER
+from jupyter_modama.core.layout import project_place
+from jupyter_modama.core.model import Area, PersonKind, Role
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.records import record_or_warning
+from jupyter_modama.store import acl, locks, records
+from jupyter_modama.store.beneath import FOLDER, PATH_ONLY
+from jupyter_modama.store.mending import Found, Pass
+
+if TYPE_CHECKING:
+    from jupyter_modama.store.disk import DiskStore
 
 OWNERS = "user.modama.owners"
+LOCK = "members.lock"
 STICKY_SETGID = 0o3000
+
+
+class DiskGates:
+    """The gates of the projects of one tree.
+
+    Raises (all methods): NotFound, NotAllowed, StorageError.
+    """
+
+    def __init__(self, store: DiskStore) -> None:
+        self.store = store
+
+    def read(self, project: TreePath) -> Gate:
+        record, _ = record_or_warning(self.store, project, "project")
+        owners = self.store.owner_uids(project)
+        area = project_place(self.store.site, project).layout
+        with self.store.opened(project, PATH_ONLY, "looking at") as fd, self.store.translated(project, "looking at"):
+            return read_gate(fd, owners, record, area.members == "group")
+
+    def fits(self, project: TreePath, gate: Gate) -> bool:
+        area = project_place(self.store.site, project).layout
+        with self._records(project) as box, self.store.translated(project, "trying the members of"):
+            return fits(box, gate, area)
+
+    def write(self, project: TreePath, old: Gate, new: Gate) -> None:
+        area = project_place(self.store.site, project).layout
+        with (
+            self.store.opened(project, FOLDER, "changing the members of") as fd,
+            self.store.translated(project, "changing the members of"),
+        ):
+            write_gate(fd, old, new, area)
+
+    def adopt(self, project: TreePath) -> None:
+        """Take the folder of a project into the system's care: only the system renames or removes it from then on."""
+        with self.store.opened(project, FOLDER, "adopting") as fd, self.store.translated(project, "adopting"):
+            os.fchmod(fd, os.fstat(fd).st_mode & 0o7777 | STICKY_SETGID)
+            os.fchown(fd, self.store.account_uid, -1)
+
+    def go_through(
+        self, project: TreePath, gate: Gate, spare: Collection[TreePath], *, mend: bool, report: bool
+    ) -> Generator[int, None, Found]:
+        """Compare what all folders and files of a project grant with its gate, and mend it where that is wanted."""
+        area = project_place(self.store.site, project).layout
+        by_group = area.members == "group"
+        with self.store.opened(project, FOLDER, "going through") as fd, self.store.translated(project, "going through"):
+            one = Pass(
+                templates(gate, area),
+                mend=mend,
+                report=report,
+                spare=spare,
+                system_uid=self.store.account_uid,
+                gid=os.fstat(fd).st_gid if by_group else None,
+                known_uid=lambda uid: self.store.person(uid).kind is not PersonKind.UNKNOWN,
+            )
+            yield from one.run(fd)
+        return one.found
+
+    @contextmanager
+    def locked(self, project: TreePath) -> Iterator[None]:
+        """Keep others from changing the members of a project meanwhile.
+
+        Raises: Conflict.
+        """
+        with self._records(project) as box, ExitStack() as kept:
+            with self.store.translated(project, "locking"):
+                file = locks.lock_opened(box, LOCK)
+                kept.callback(os.close, file)
+                try:
+                    locks.acquire(file, "changing members")
+                except BlockingIOError as error:
+                    busy = f"the members of “{project.shown}” are being changed right now; please try again afterwards"
+                    raise Conflict(what=busy) from error
+            kept.callback(locks.release, file)
+            yield
+
+    @contextmanager
+    def _records(self, project: TreePath) -> Iterator[int]:
+        with self.store.opened(project, FOLDER, "opening the records of") as fd:
+            with self.store.translated(project, "opening the records of"):
+                box = records.records_folder(fd, project, self.store.trusted_at(project))
+            try:
+                yield box
+            finally:
+                os.close(box)
 
 
 def read_gate(fd: int, owners: tuple[int, ...], record: Mapping[str, Any], by_group: bool) -> Gate:

@@ -78,12 +78,12 @@ def holder(fd: int) -> str:
         return "another program"
 
 
-def lock_opened(box: int) -> int:
-    """A descriptor of the lock of a session, in its open folder of records.
+def lock_opened(box: int, name: str = LOCK) -> int:
+    """A descriptor of the lock of a session, or of another name, in an open folder of records.
 
     Raises: OSError.
     """
-    fd = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=box)
+    fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=box)
     if os.fstat(fd).st_mode & 0o077:  # made by an older version
         with suppress(OSError):
             os.fchmod(fd, 0o600)

@@ -61,7 +61,8 @@ class Found:
     mended: int = 0
     counts: dict[Drift, int] = field(default_factory=dict)
     examples: dict[Drift, list[TreePath]] = field(default_factory=dict)
-    left: dict[Drift, int] = field(default_factory=dict)  # of MENDED: what this process may not mend
+    left: dict[Drift, int] = field(default_factory=dict)  # what this process may not mend
+    mendable: tuple[Drift, ...] = MENDED
 
     def add(self, drift: Drift, at: Node | TreePath) -> None:
         self.counts[drift] = self.counts.get(drift, 0) + 1

@@ -11,6 +11,7 @@ from functools import lru_cache
 from jupyter_modama.core.errors import printable
 from jupyter_modama.core.model import Person, PersonKind
 
+NOBODY = 65534
 BELIEVED_S = 600.0  # a new account is known after ten minutes, without a look at the directory for every entry
 
 
@@ -52,3 +53,44 @@ def uid_of(login: str) -> int | None:
         return pwd.getpwnam(login).pw_uid
     except KeyError:
         return None
+
+
+def named(text: str) -> Person | None:
+    """The person of a login, or of a uid written as a number; None where there is none."""
+    try:
+        found = pwd.getpwnam(text)
+    except (KeyError, ValueError):
+        pass
+    else:
+        return person(found.pw_uid)
+    if not text.isdigit() or len(text) > 10:
+        return None
+    numbered = person(int(text))
+    return None if numbered.kind is PersonKind.UNKNOWN else numbered
+
+
+def find(text: str, limit: int, minimum_uid: int) -> tuple[Person, ...]:
+    """People whose login, or a word of whose name, begins with a text; no accounts of the system.
+
+    A directory that does not list its people still knows one whose whole login is typed.
+    """
+    begun = text.casefold()
+    whole = uid_of(text)
+    found = [] if whole is None else [whole]
+    found += [uid for uid, words in _everybody(int(time.monotonic() // BELIEVED_S)) if _begins(words, begun)]
+    kept = [uid for uid in dict.fromkeys(found) if minimum_uid <= uid < NOBODY]
+    return tuple(person(uid) for uid in kept[:limit])
+
+
+def _begins(words: tuple[str, ...], begun: str) -> bool:
+    return any(word.startswith(begun) for word in words)
+
+
+@lru_cache(maxsize=1)
+def _everybody(when: int) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """All that the directory lists, by login: uid, and login and words of the name in small letters."""
+    rows = sorted(pwd.getpwall(), key=lambda row: row.pw_name)
+    return tuple(
+        (row.pw_uid, (row.pw_name.casefold(), row.pw_gecos.casefold(), *row.pw_gecos.casefold().split()))
+        for row in rows
+    )

@@ -12,10 +12,10 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from jupyter_modama.core.errors import (
@@ -27,8 +27,9 @@ from jupyter_modama.core.errors import (
     RecordCorrupt,
     SealingInProgress,
 )
+from jupyter_modama.core.gate import Gate, templates
 from jupyter_modama.core.layout import RECORDS, is_records, place
-from jupyter_modama.core.model import EntryKind, EntryMetadata, FormatCount, Job, JobState, Person, Site, Summary
+from jupyter_modama.core.model import EntryKind, EntryMetadata, FormatCount, Job, JobState, Person, Role, Site, Summary
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Access, Check, Listing, Rule, Stat
 from jupyter_modama.core.removal import is_own_record
@@ -51,6 +52,7 @@ class Node:
     target: str = ""
     inner: dict[str, Node] = field(default_factory=dict)
     owners: tuple[int, ...] | None = None
+    named: dict[int, int] = field(default_factory=dict)  # what people get by name, passed on to what is made below
 
 
 class MemoryAudit:
@@ -109,6 +111,74 @@ class NoSeals:
         raise NotImplementedError(f"{name}: a store in memory does not seal")
 
 
+@dataclass
+class Passed:
+    """What a pass through a project found."""
+
+    files: int = 0
+    folders: int = 0
+    sealed: int = 0
+    mended: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[TreePath]] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
+    mendable: tuple[str, ...] = ("other-names",)
+
+
+class MemoryGates:
+    """Gates in memory: what the folder of a project grants by name, its mode, its owners."""
+
+    most = 100  # people at one gate
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+
+    def read(self, project: TreePath) -> Gate:
+        node = self.store._node(project)
+        owners = self.store.owner_uids(project) or (node.uid,)
+        roles = {7: Role.MEMBER, 5: Role.READER}
+        people = {uid: roles[bits] for uid, bits in node.named.items() if bits in roles}
+        until = (self.store.read_record(project, "project") or {}).get("until", {})
+        days = {int(uid): date.fromisoformat(day) for uid, day in until.items() if int(uid) in people}
+        return Gate({**people, **dict.fromkeys(owners, Role.OWNER)}, {}, node.mode & 5 == 5, days)
+
+    def fits(self, project: TreePath, gate: Gate) -> bool:
+        return len(gate.people) <= self.most
+
+    def write(self, project: TreePath, old: Gate, new: Gate) -> None:
+        node = self.store._node(project)
+        if self.store.me().uid not in {0, node.uid}:
+            raise NotAllowed(what=f"changing the members of “{project.shown}” is not allowed")
+        folder = templates(new, place(self.store.site, project).layout).folder
+        node.named, node.mode = dict(folder.users), 0o3770 | folder.other
+        if node.uid == 0:
+            node.owners = new.owners
+
+    def adopt(self, project: TreePath) -> None:
+        node = self.store._node(project)
+        node.uid, node.mode = 0, node.mode | 0o3000
+
+    def go_through(
+        self, project: TreePath, gate: Gate, spare: Collection[TreePath], *, mend: bool, report: bool
+    ) -> Generator[int, None, Passed]:
+        lists = templates(gate, place(self.store.site, project).layout)
+        top, found = self.store._node(project), Passed()
+        todo = [(project, top)]
+        while todo:
+            path, node = todo.pop()
+            is_folder = node.kind is EntryKind.FOLDER
+            found.folders, found.files = found.folders + is_folder, found.files + (not is_folder)
+            users = dict((lists.folder if is_folder else lists.of_file(bool(node.mode & 0o100))).users)
+            if node.named != users:
+                found.counts["other-names"] = found.counts.get("other-names", 0) + 1
+                found.examples.setdefault("other-names", []).append(TreePath(path[len(project) + 1 :]))
+                if mend:
+                    node.named, found.mended = users, found.mended + 1
+            yield found.files + found.folders
+            todo += [(path / name, below) for name, below in node.inner.items() if name != RECORDS]
+        return found
+
+
 class MemoryStore:
     """A tree of folders and files in memory, as the person `me` sees it."""
 
@@ -120,6 +190,8 @@ class MemoryStore:
         self.audit = MemoryAudit()
         self.jobs = MemoryJobs()
         self.readers = NoReaders()
+        self.people: list[Person] = []
+        self.gates = MemoryGates(self)
         self.sealing: Any = NoSeals()
         self.proof: Any = NoSeals()
         self.checks: list[Check] = []
@@ -131,6 +203,7 @@ class MemoryStore:
         """The same tree, with the rights of somebody else."""
         other = copy.copy(self)
         other._me = person
+        other.gates = MemoryGates(other)
         return other
 
     def close(self) -> None: ...
@@ -155,6 +228,7 @@ class MemoryStore:
         usual = 0o755 if kind is EntryKind.FOLDER else 0o644
         uid = self._me.uid if uid is None else uid
         made = Node(kind, uid, usual if mode is None else mode, next(self._now), self._tick(), self._tick())
+        made.named = dict(folder.named)
         folder.inner[name] = made
         folder.modified = self._tick()
         return made
@@ -165,7 +239,9 @@ class MemoryStore:
         return self._me
 
     def person(self, uid: int) -> Person:
-        return self._me if uid == self._me.uid else Person(uid, "root" if uid == 0 else str(uid))
+        if uid == self._me.uid:
+            return self._me
+        return self.person_named(str(uid)) or Person(uid, "root" if uid == 0 else str(uid))
 
     def group(self, gid: int) -> str:
         return str(gid)
@@ -181,14 +257,25 @@ class MemoryStore:
         self._node(project).owners = uids
         return True
 
-    def members(self, project: TreePath) -> tuple[tuple[Person, str], ...]:
-        return ()
+    def find_people(self, text: str, limit: int) -> tuple[Person, ...]:
+        found = (one for one in self.people if one.login.startswith(text) and one.uid >= self.site.minimum_uid)
+        return tuple(itertools.islice(found, limit))
+
+    def person_named(self, text: str) -> Person | None:
+        return next((one for one in self.people if text in {one.login, str(one.uid)}), None)
+
+    @contextmanager
+    def members_locked(self, project: TreePath) -> Iterator[None]:
+        with self._names:
+            yield
 
     # looking ---------------------------------------------------------------------------------------------------------
 
     def _may(self, node: Node, wanted: int) -> bool:
         if self._me.uid == 0:
             return True
+        if node.uid != self._me.uid and self._me.uid in node.named:
+            return node.named[self._me.uid] & wanted == wanted
         shift = 6 if node.uid == self._me.uid else 0
         return (node.mode >> shift) & wanted == wanted
 
@@ -270,7 +357,9 @@ class MemoryStore:
     def sort_listing(self, path: TreePath, sort: str, filter: str) -> Iterator[tuple[int, int] | str]:
         yield self.listing(path, start=0, limit=0, cursor="", sort=sort, filter=filter).cursor
 
-    def access(self, path: TreePath) -> Access:
+    def access(self, path: TreePath, uid: int | None = None) -> Access:
+        if uid is not None and uid != self._me.uid:
+            return self.seen_by(self.person(uid)).access(path)
         node = self._node(path)
         return Access(*(self._may(node, wanted) for wanted in (READ, WRITE, ENTER)))
 

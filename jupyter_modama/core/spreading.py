@@ -1,0 +1,170 @@
+"""What lies behind a project's gate: looked at, explained in sentences, and made to grant what the gate says."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_modama.core.errors import NotAllowed, NotFound
+from jupyter_modama.core.gate import Gate
+from jupyter_modama.core.layout import project_place
+from jupyter_modama.core.model import Actor, Area, Progress, SessionState
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.ports import Store
+from jupyter_modama.core.projects import session_names
+from jupyter_modama.core.records import record_or_warning
+from jupyter_modama.core.seal_state import read_state
+
+SENTENCES = {
+    "no-list": "lost the project's list of members, as after “cp -a” or after moving something here from elsewhere",
+    "masked": "are closed to other members, as after “cp”, “tar”, a program that saves privately, or chmod",
+    "opened": "are open to more people than the project, as after “rsync -a” or chmod",
+    "other-names": "name other people than the project's members",
+    "not-sticky": "let every member delete what belongs to others (the sticky bit is missing)",
+    "not-passed-on": "do not pass the members on to what is made in them",
+    "other-group": "belong to another group than the project",
+    "own-folder": "belong to whoever made them, who may delete in them what belongs to others",
+    "unknown-owner": "belong to an account that is gone",
+    "hard-link": "have a second name (hard link), perhaps outside the project, and are left alone",
+    "special": "are pipes, sockets or devices, which are left alone",
+    "mount": "are other file systems mounted here, which are left alone",
+    "unreadable": "could not be looked at",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckProject:
+    project: str
+    path_b64: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RepairProject:
+    project: str
+    path_b64: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftFound:
+    """One kind of difference: how many entries, some of them, and of how many it could not be mended."""
+
+    code: str
+    sentence: str
+    count: int
+    examples: tuple[str, ...] = ()
+    mendable: bool = True
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """What was found in a project; `mended` counts entries, and is 0 where it was only looked."""
+
+    project: str
+    files: int
+    folders: int
+    sealed: int
+    mended: int
+    found: tuple[DriftFound, ...] = ()
+    sentence: str = ""
+
+
+def spread(store: Store, path: TreePath, gate: Gate) -> Generator[Progress, None, Any]:
+    """Have all folders and files of a project grant what its gate says."""
+    return (yield from _pass(store, path, gate, mend=True, report=False))
+
+
+def _pass(store: Store, path: TreePath, gate: Gate, *, mend: bool, report: bool) -> Generator[Progress, None, Any]:
+    spare = _protected(store, path)
+    steps = store.gates.go_through(path, gate, spare, mend=mend, report=report)
+    try:
+        while True:
+            yield Progress("rights", next(steps), 0, "entries")
+    except StopIteration as end:
+        return end.value
+    finally:
+        steps.close()
+
+
+def _protected(store: Store, path: TreePath) -> tuple[TreePath, ...]:
+    """The raw folders of a project that are not to be changed, as paths below it."""
+    area = project_place(store.site, path).layout
+    raw = area.layout.rsplit("/", 1)[-1]
+    found = []
+    for session in session_names(store, path, area):
+        with suppress(NotFound, NotAllowed):
+            if read_state(store, session)[0] is not SessionState.WRITABLE:
+                found.append(TreePath(f"{session.name}/{raw}"))
+    return tuple(found)
+
+
+def check_drift(store: Store, actor: Actor, wanted: CheckProject | RepairProject) -> None:
+    """Whether there is such a project, before a job begins.
+
+    Raises: NotFound, NotAllowed.
+    """
+    path = TreePath.parse(wanted.project, wanted.path_b64)
+    project_place(store.site, path)
+    store.gates.read(path)
+
+
+def check_project(store: Store, actor: Actor, wanted: CheckProject) -> Generator[Progress, None, DriftReport]:
+    """Look for files and folders that do not grant what the project says; nothing is changed."""
+    return (yield from _reported(store, wanted, mend=False))
+
+
+def repair_project(store: Store, actor: Actor, wanted: RepairProject) -> Generator[Progress, None, DriftReport]:
+    """Have all files and folders of a project grant what the project says."""
+    path = TreePath.parse(wanted.project, wanted.path_b64)
+    with store.members_locked(path):
+        report = yield from _reported(store, wanted, mend=True)
+        record, _ = record_or_warning(store, path, "members")
+        if record.get("spreading"):
+            store.write_record(path, "members", {**record, "spreading": False})
+        return report
+
+
+def _reported(
+    store: Store, wanted: CheckProject | RepairProject, *, mend: bool
+) -> Generator[Progress, None, DriftReport]:
+    path = TreePath.parse(wanted.project, wanted.path_b64)
+    area = project_place(store.site, path).layout
+    gate = store.gates.read(path)
+    if not _is_kept(gate, area):
+        alone = "Nobody else is let into this project, so that there is nothing to compare."
+        return DriftReport(path.shown, 0, 0, 0, 0, sentence=alone)
+    found = yield from _pass(store, path, gate, mend=mend, report=True)
+    rows = tuple(
+        DriftFound(
+            code=str(drift),
+            sentence=f"{count:,} {SENTENCES[str(drift)]}",
+            count=count,
+            examples=tuple((path / each).shown for each in found.examples.get(drift, ())),
+            mendable=drift in found.mendable,
+            left=found.left.get(drift, 0),
+        )
+        for drift, count in sorted(found.counts.items(), key=lambda item: -item[1])
+    )
+    sentence = _sentence(rows, found.mended, mend)
+    return DriftReport(path.shown, found.files, found.folders, found.sealed, found.mended, rows, sentence)
+
+
+def _is_kept(gate: Gate, area: Area) -> bool:
+    return area.members == "group" or gate.is_shared
+
+
+def _sentence(rows: tuple[DriftFound, ...], mended: int, mend: bool) -> str:
+    wrong = sum(row.count for row in rows if row.mendable)
+    if not rows:
+        return "Everything grants what the project says."
+    if not mend:
+        return (
+            f"{wrong:,} entries do not grant what the project says; “repair” mends them."
+            if wrong
+            else "Everything grants what the project says; see what was noticed beside that."
+        )
+    left = sum(row.left for row in rows)
+    told = f"{mended:,} entries were mended" if mended else "Nothing had to be mended"
+    return f"{told}; {left:,} belong to others, and an administrator can mend them." if left else f"{told}."
