@@ -15,7 +15,7 @@ from pathlib import Path
 from jupyter_modama.readers.formats import companion_names, format_of
 from jupyter_modama.readers.model import Preview, PreviewWish, preview_facts, preview_from
 
-RENDERER = 1  # raise it when pictures look different
+RENDERER = 2  # raise it when pictures look different, or more is said about them
 MAGIC = b"modama-preview\n"
 HEAD = struct.Struct(">II32s")
 

@@ -48,6 +48,7 @@ class Preview:
     curve_scale: float = 1.0
     curve_name: str = ""
     curve_unit: str = ""
+    signals: int = 1  # how many data sets the file has; `signal.index` counts them
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,8 @@ def preview(item: Item, wish: PreviewWish, pixels: int) -> Preview:
     if math.prod(signal.info.shape[-axes:]) > pixels:
         sizes = " x ".join(str(n) for n in signal.info.shape[-axes:])
         raise Refused(f"one frame has {sizes} pixels, more than a preview unpacks")
-    return _spectrum(signal, wish) if axes == 1 else _image(signal, wish)
+    shown = _spectrum(signal, wish) if axes == 1 else _image(signal, wish)
+    return dataclasses.replace(shown, signals=len(found))
 
 
 def _position(signal: Loaded, frame: int) -> tuple[int, tuple[int, ...], int]:

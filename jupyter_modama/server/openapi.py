@@ -95,6 +95,7 @@ class PreviewFacts:
     low: float
     high: float
     signal: model.Signal
+    signals: int  # how many data sets the file has
     curve_offset: float
     curve_scale: float
     curve_name: str

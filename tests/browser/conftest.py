@@ -16,10 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from jupyter_modama.core.errors import ModamaError
+from jupyter_modama.libertem import environment
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
+PICTURE_BYTES = 150_000
 TOKEN = "token-of-the-browser-tests"
 START_LIMIT_S = 60
 # Notebook 7.6 throws this by itself, with our extension or without it.
@@ -126,6 +131,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def libertem() -> None:
+    """LiberTEM's environment; without it the main job cannot be done, so it is no reason to skip."""
+    try:
+        environment.find()
+    except ModamaError as error:
+        pytest.fail(f"{error}; `make setup` does it, and MODAMA_LIBERTEM_VENV says where")
+
+
 # No longer than a module: while it lives, Playwright's event loop runs in this thread, and no other test can run one.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -212,9 +226,19 @@ def picture(page: Page, request: pytest.FixtureRequest):  # type: ignore[no-unty
             return
         PICTURES.mkdir(parents=True, exist_ok=True)
         for theme in ("dark", "light"):
+            page.emulate_media(color_scheme=theme)  # what the plain page goes by
             for panel in panels:
                 panel.dark(theme == "dark")
-            page.wait_for_timeout(300)
-            page.screenshot(path=PICTURES / f"{name}-{theme}.png")
+            page.wait_for_timeout(400)
+            file = PICTURES / f"{name}-{theme}.png"
+            page.screenshot(path=file)
+            make_smaller(file)
 
     return keep
+
+
+def make_smaller(file: Path) -> None:
+    """A large picture with 256 colours: they are looked at on a page, and cloned by everybody."""
+    if file.stat().st_size > PICTURE_BYTES:
+        with Image.open(file) as picture:
+            picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)

@@ -48,6 +48,18 @@ def test_well_packed_scan_is_shown_whole(tmp_path: Path, pool: Pool) -> None:
     assert "part" not in found.caption
 
 
+def test_each_data_set_of_a_file_can_be_shown(tmp_path: Path, pool: Pool) -> None:
+    """The picture says how many there are, and the wish which one."""
+    with h5py.File(tmp_path / "two.h5", "w") as file:
+        file["a"] = np.zeros((32, 48), "u2")
+        file["b"] = np.ones((5, 24, 16), "u2")
+    shown = [pool.preview(tmp_path / "two.h5", PreviewWish(signal=number)) for number in (0, 1)]
+    assert [found.signals for found in shown] == [2, 2]
+    assert {found.signal.shape for found in shown} == {(32, 48), (5, 24, 16)}
+    with pytest.raises(Unsupported, match=r"2 data set\(s\)"):
+        pool.preview(tmp_path / "two.h5", PreviewWish(signal=2))
+
+
 def test_badly_packed_scan_shows_its_middle(tmp_path: Path, pool: Pool) -> None:
     """Where a whole frame costs too much, its middle is shown, and the caption says so."""
     path = packed(tmp_path / "scan.h5", (64, 64, 512, 512), (32, 32, 32, 32))

@@ -21,6 +21,9 @@ HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement): vo
 const node = jest.requireActual<Record<string, unknown>>('util');
 Object.assign(globalThis, { TextDecoder: node.TextDecoder, TextEncoder: node.TextEncoder });
 
+// Lab looks for it when it is loaded, and warns.
+Object.defineProperty(navigator, 'clipboard', { configurable: true, value: {} });
+
 URL.createObjectURL ??= () => 'blob:picture';
 URL.revokeObjectURL ??= () => undefined;
 

@@ -273,6 +273,18 @@ describe('where one is', () => {
             select: 'x'
         });
         expect(above({ view: 'folder', path: 'a' })).toEqual({ view: 'projects' });
+        // Of a name that is no text, and of one below it.
+        expect(above({ view: 'folder', path: 'a/\\xff', path_b64: btoa('a/\xff') })).toEqual({
+            view: 'folder',
+            path: 'a',
+            select: '\\xff'
+        });
+        expect(above({ view: 'folder', path: 'a/\\xff/b', path_b64: 'YS__L2I=' })).toEqual({
+            view: 'folder',
+            path: 'a/\\xff',
+            path_b64: 'YS__',
+            select: 'b'
+        });
     });
 });
 

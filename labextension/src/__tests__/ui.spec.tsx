@@ -386,6 +386,30 @@ describe('a preview', () => {
         await waitFor(() => expect(api.of('preview').pop()).toMatchObject({ frame: 7, contrast: 'log' }));
     });
 
+    test('of a file with several data sets shows the chosen one, and says where one cannot be shown', async () => {
+        const { api } = await panelAt(inFolder, {
+            preview: ({ signal }) => {
+                if (signal === 2) {
+                    throw problem('unsupported', 415, 'its data has 5 axes');
+                }
+                return { blob: new Blob(), facts: { signals: 3, frames: 9, frame: 4 } };
+            }
+        });
+        await waitFor(() => expect(screen.getAllByRole('row')).toHaveLength(3));
+        fireEvent.click(screen.getAllByRole('row')[0]);
+        const choose = async (value: string) =>
+            fireEvent.change(await screen.findByRole('combobox', { name: 'Data set' }), {
+                target: { value }
+            });
+        fireEvent.change(await screen.findByRole('slider', { name: /Frame/ }), { target: { value: '7' } });
+        await choose('2');
+        expect(await screen.findByText('its data has 5 axes')).toBeTruthy();
+        await choose('1');
+        await waitFor(() => expect(api.of('preview').pop()).toMatchObject({ signal: 1 }));
+        expect(api.of('preview').pop()).not.toHaveProperty('frame');
+        expect(await screen.findByRole('slider', { name: /Frame \(5 of 9\)/ })).toBeTruthy();
+    });
+
     test('of a file that has no picture says so', async () => {
         await panelAt(inFolder, {
             preview: () => {

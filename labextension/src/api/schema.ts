@@ -1011,6 +1011,7 @@ export interface components {
             low: number;
             high: number;
             signal: components["schemas"]["Signal"];
+            signals: number;
             curve_offset: number;
             curve_scale: number;
             curve_name: string;

@@ -1,4 +1,5 @@
 import type { Host } from '../ui/host';
+import { folderOf } from './part';
 import { Value } from './value';
 
 /** Where one is in the panel. */
@@ -42,8 +43,8 @@ export function above(place: Place): Place {
         return { view: 'project', project: place.project };
     }
     if (place.view === 'folder' && place.path.includes('/')) {
-        const cut = place.path.lastIndexOf('/');
-        return { view: 'folder', path: place.path.slice(0, cut), select: place.path.slice(cut + 1) };
+        const select = place.path.slice(place.path.lastIndexOf('/') + 1);
+        return { view: 'folder', ...folderOf(place), select };
     }
     return { view: 'projects' };
 }

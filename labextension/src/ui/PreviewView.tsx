@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { Contrast, Entry, PreviewFacts, PreviewOptions } from '../api/types';
 import { useAnswer, useModama, useSettled, useTrans } from './context';
 import { Choice, Loading, ProblemBox } from './parts';
@@ -13,8 +13,15 @@ export function PreviewView({ entry, size }: { entry: Entry; size: number }): JS
     const [contrast, setContrast] = useState<Contrast>('auto');
     const [gamma, setGamma] = useState(1);
     const [frame, setFrame] = useState<number | undefined>();
+    const [signal, setSignal] = useState(0);
     const options = useSettled(
-        JSON.stringify({ size, contrast, gamma, ...(frame === undefined ? {} : { frame }) }),
+        JSON.stringify({
+            size,
+            contrast,
+            gamma,
+            ...(signal === 0 ? {} : { signal }),
+            ...(frame === undefined ? {} : { frame })
+        }),
         120
     );
     const { answer, problem, loading } = useAnswer(
@@ -23,12 +30,32 @@ export function PreviewView({ entry, size }: { entry: Entry; size: number }): JS
         [options, entry.modified]
     );
     const url = useObjectUrl(answer?.blob);
+    // Kept while another is asked for, and when that one cannot be shown.
+    const signals = useRef(1);
+    signals.current = answer?.facts.signals ?? signals.current;
+    const chooser = signals.current > 1 && (
+        <Choice
+            label={trans.__('Data set')}
+            value={String(signal)}
+            onChange={value => {
+                setSignal(Number(value));
+                setFrame(undefined);
+            }}
+            options={Array.from({ length: signals.current }, (_, index) => [
+                String(index),
+                trans.__('%1 of %2', index + 1, signals.current)
+            ])}
+        />
+    );
     const frames = Number(answer?.facts.frames ?? 1);
     const isPlot = answer?.facts.kind?.startsWith('spectrum') ?? false;
     const shown = frame ?? Number(answer?.facts.frame ?? 0);
     if (problem) {
         return problem.status === 415 || problem.status === 422 ? (
-            <p className="mo-empty">{problem.message}</p>
+            <>
+                <p className="mo-empty">{problem.message}</p>
+                {chooser}
+            </>
         ) : (
             <ProblemBox problem={problem} />
         );
@@ -46,6 +73,7 @@ export function PreviewView({ entry, size }: { entry: Entry; size: number }): JS
             )}
             {answer && <Caption facts={answer.facts} />}
             <div className="mo-sliders">
+                {chooser}
                 {!isPlot && (
                     <>
                         <Choice<Contrast>
