@@ -24,7 +24,15 @@ PEOPLE = {
     Role.ADMINISTRATOR: ROOT,
 }
 HOMES = {Role.SIGNED_IN: "closed", Role.READER: "open", Role.MEMBER: "shared"}
-NAMED: dict[str, Any] = {"name": "new", "id": "nothing-here", "path": "adhoc/{home}/s/raw", "reason": "because"}
+NAMED: dict[str, Any] = {
+    "name": "new",
+    "id": "nothing-here",
+    "path": "adhoc/{home}/s/raw",
+    "reason": "because",
+    "visibility": "open",
+    "to": "bert",
+    "text": "be",
+}
 
 
 class Tree:
@@ -95,7 +103,7 @@ def test_hidden_names_answer_as_names_that_do_not_exist(name: str) -> None:
     fields = operation.wanted.__dataclass_fields__  # type: ignore[attr-defined]
     said = []
     for home in ("closed", "absent"):
-        values = {"project": f"adhoc/{home}", "session": "s", "path": f"adhoc/{home}/s", "name": "new", "reason": "r"}
+        values = {**NAMED, "project": f"adhoc/{home}", "session": "s", "path": f"adhoc/{home}/s"}
         wanted = operation.wanted(**{key: value for key, value in values.items() if key in fields})
         with pytest.raises((NotFound, NotAllowed)) as error:
             perform(operation, wanted, actor=Actor(EVE), store=tree.store.seen_by(EVE))
@@ -108,7 +116,7 @@ def test_managed_tree_is_changed_by_its_service_only(name: str) -> None:
     """Whoever it is, root as well; looking goes on."""
     operation, tree = OPERATIONS[name], Tree(Site(root="/x", managed_by="https://hub.example.org"))
     store, actor, wanted = tree.asked(operation, Role.ADMINISTRATOR)
-    reads = operation.kind is Kind.READ or name in {"session.verify", "folder.sort"}
+    reads = operation.kind is Kind.READ or name in {"session.verify", "folder.sort", "project.check"}
     changes = not reads and operation.where is Where.TREE
     said = answered(operation, wanted, actor, store)
     assert isinstance(said, ManagedTree) is changes

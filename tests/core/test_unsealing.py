@@ -126,6 +126,7 @@ def test_interrupted_undo_is_finished_by_who_began_it(store: DiskStore, half_und
 
 def test_interrupted_undo_is_not_finished_by_somebody_else(store: DiskStore, half_undone: Path) -> None:
     """Another member did not seal, and may not take the rest of a seal away."""
+    half_undone.parent.chmod(0o777)
     with pytest.raises(errors.NotAllowed, match="somebody else has begun to unseal"):
         begun(store, someone(ALICE), "session.undo_seal")
     assert state(store) is S.INTERRUPTED

@@ -233,6 +233,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/person.find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find people by the beginning of their login or of a word of their name. */
+        get: operations["person.find.get"];
+        put?: never;
+        /** Find people by the beginning of their login or of a word of their name. */
+        post: operations["person.find"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/preview": {
         parameters: {
             query?: never;
@@ -244,6 +262,40 @@ export interface paths {
         get: operations["preview"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/project.adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a project that people made by hand the owner, members and protection that projects have here. */
+        post: operations["project.adopt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/project.check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look for files and folders that do not grant what the project says; nothing is changed. */
+        post: operations["project.check"];
         delete?: never;
         options?: never;
         head?: never;
@@ -302,6 +354,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/project.repair": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have all files and folders of a project grant what the project says. */
+        post: operations["project.repair"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/project.set_members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add and remove members of a project, all or none of them; effective at once. */
+        post: operations["project.set_members"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/project.set_visibility": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let everybody with an account look into a project, or its members only. */
+        post: operations["project.set_visibility"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/project.show": {
         parameters: {
             query?: never;
@@ -314,6 +417,23 @@ export interface paths {
         put?: never;
         /** Show one project: owners, members, size, what it is about. */
         post: operations["project.show"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/project.transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a project to another owner. */
+        post: operations["project.transfer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -566,6 +686,17 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AdoptProject
+         * @description `owner`: whose project it is to be; without one, of whoever owns the folder.
+         */
+        AdoptProject: {
+            project: string;
+            /** @default  */
+            owner: string;
+            /** @default  */
+            path_b64: string;
+        };
+        /**
          * Axis
          * @description One axis; `navigate` is true for scan positions and frame numbers.
          */
@@ -584,6 +715,12 @@ export interface components {
         /** CancelJob */
         CancelJob: {
             id: string;
+        };
+        /** CheckProject */
+        CheckProject: {
+            project: string;
+            /** @default  */
+            path_b64: string;
         };
         /** CreateProject */
         CreateProject: {
@@ -625,6 +762,36 @@ export interface components {
             findings: components["schemas"]["Finding"][];
             /** @default ok */
             worst: components["schemas"]["Severity"];
+        };
+        /**
+         * DriftFound
+         * @description One kind of difference: how many entries, some of them, and of how many it could not be mended.
+         */
+        DriftFound: {
+            code: string;
+            sentence: string;
+            count: number;
+            /** @default [] */
+            examples: string[];
+            /** @default true */
+            mendable: boolean;
+            /** @default 0 */
+            left: number;
+        };
+        /**
+         * DriftReport
+         * @description What was found in a project; `mended` counts entries, and is 0 where it was only looked.
+         */
+        DriftReport: {
+            project: string;
+            files: number;
+            folders: number;
+            sealed: number;
+            mended: number;
+            /** @default [] */
+            found: components["schemas"]["DriftFound"][];
+            /** @default  */
+            sentence: string;
         };
         /**
          * Entry
@@ -729,6 +896,12 @@ export interface components {
             sentence: string;
             /** @default [] */
             reasons: components["schemas"]["Reason"][];
+        };
+        /** FindPeople */
+        FindPeople: {
+            text: string;
+            /** @default 10 */
+            limit: number;
         };
         /**
          * Finding
@@ -980,6 +1153,10 @@ export interface components {
             already: boolean;
             warning: string;
         };
+        /** People */
+        People: {
+            items: components["schemas"]["Person"][];
+        };
         /**
          * Person
          * @description Somebody with a uid; a number that nobody knows any more is shown as that number.
@@ -1047,6 +1224,8 @@ export interface components {
             owners: components["schemas"]["Person"][];
             /** @default [] */
             members: components["schemas"]["Member"][];
+            /** @default  */
+            members_version: string;
             /** @default private */
             visibility: components["schemas"]["Visibility"];
             /** @default null */
@@ -1131,6 +1310,12 @@ export interface components {
             project: string;
             session: string;
             name: string;
+            /** @default  */
+            path_b64: string;
+        };
+        /** RepairProject */
+        RepairProject: {
+            project: string;
             /** @default  */
             path_b64: string;
         };
@@ -1270,6 +1455,30 @@ export interface components {
          */
         SessionState: "interrupted" | "partial" | "seal-lost" | "sealed" | "sealed-bare" | "sealing" | "writable";
         /**
+         * SetMembers
+         * @description `add`: `login:role:last-day` each, of which only the login is needed; `remove`: logins; a uid will do for one.
+         */
+        SetMembers: {
+            project: string;
+            /** @default [] */
+            add: string[];
+            /** @default [] */
+            remove: string[];
+            /** @default  */
+            if_version: string;
+            /** @default  */
+            path_b64: string;
+        };
+        /** SetVisibility */
+        SetVisibility: {
+            project: string;
+            visibility: components["schemas"]["Visibility"];
+            /** @default  */
+            if_version: string;
+            /** @default  */
+            path_b64: string;
+        };
+        /**
          * Severity
          * @enum {unknown}
          */
@@ -1378,6 +1587,20 @@ export interface components {
         SurveySession: {
             project: string;
             session: string;
+            /** @default  */
+            path_b64: string;
+        };
+        /**
+         * TransferProject
+         * @description `stay`: what those who own it now are afterwards: member, reader, or nothing.
+         */
+        TransferProject: {
+            project: string;
+            to: string;
+            /** @default member */
+            stay: string;
+            /** @default  */
+            if_version: string;
             /** @default  */
             path_b64: string;
         };
@@ -2213,6 +2436,71 @@ export interface operations {
             };
         };
     };
+    "person.find.get": {
+        parameters: {
+            query: {
+                text: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["People"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "person.find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FindPeople"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["People"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     preview: {
         parameters: {
             query?: {
@@ -2251,6 +2539,72 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdoptProject"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckProject"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
+                };
             };
             /** @description an error */
             default: {
@@ -2397,6 +2751,105 @@ export interface operations {
             };
         };
     };
+    "project.repair": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RepairProject"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.set_members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetMembers"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.set_visibility": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetVisibility"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "project.show.get": {
         parameters: {
             query: {
@@ -2449,6 +2902,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TransferProject"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
                 };
             };
             /** @description an error */
