@@ -12,6 +12,7 @@ from jupyter_modama.core.model import Actor, Site, Via
 from jupyter_modama.core.operations import OPERATIONS, perform
 from jupyter_modama.runner import local_actor
 from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.testing.accounts import Accounts, accounts
 
 pytest.register_assert_rewrite("jupyter_modama.testing.store_suite")
 
@@ -69,6 +70,15 @@ class Does:
 @pytest.fixture
 def do(store: DiskStore, actor: Actor) -> Does:
     return Does(store, actor)
+
+
+@pytest.fixture(scope="session")
+def people() -> Iterator[Accounts]:
+    """Alice, Bob and Carol, with real accounts."""
+    if not as_root():
+        pytest.skip("needs root to make accounts")
+    with accounts() as made:
+        yield made
 
 
 def as_root() -> bool:

@@ -29,6 +29,12 @@ def _person(uid: int, when: int) -> Person:
     return Person(uid, printable(found.pw_name), printable(found.pw_gecos.split(",")[0]), PersonKind.INTERNAL)
 
 
+def forget() -> None:
+    """Ask the directory anew: accounts were made or removed."""
+    for remembered in (_person, _group, _everybody):
+        remembered.cache_clear()
+
+
 def group(gid: int) -> str:
     """The name of a group, or its number."""
     return _group(gid, int(time.monotonic() // BELIEVED_S))

@@ -1,0 +1,40 @@
+"""The accounts that tests work with are real, and gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from jupyter_modama.testing.accounts import FIRST_UID, Accounts, account, group
+from jupyter_modama.testing.trees import readable_by_all
+
+pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make accounts")]
+
+
+def test_programs_run_as_the_person(people: Accounts, tmp_path: Path) -> None:
+    """With the person's ids and no others, and with the umask that is asked for."""
+    readable_by_all(tmp_path)
+    tmp_path.chmod(0o1777)
+    alice, bob, _ = people
+    assert alice.does("id", "-u").strip() == str(alice.uid) != str(bob.uid)
+    assert alice.does("id", "-G").split() == [str(alice.gid)]
+    assert min(one.uid for one in people) >= FIRST_UID
+    alice.python("import sys; open(sys.argv[1], 'w').write('x')", tmp_path / "a", umask=0o077)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+    assert alice.reads(tmp_path / "a")
+    assert not bob.reads(tmp_path / "a")
+
+
+def test_accounts_are_gone_afterwards() -> None:
+    """Also where the test failed."""
+    with pytest.raises(KeyError, match="mine"), account("dora", full_name="Dora of the Test") as dora:  # noqa: PT012
+        assert dora.person.display == "Dora of the Test"
+        with group("proposal", dora) as gid:
+            assert gid in os.getgrouplist(dora.login, dora.gid)
+        raise KeyError("mine")
+    with pytest.raises(KeyError):
+        pwd.getpwnam(dora.login)
+    assert dora.person.login == str(dora.uid)
