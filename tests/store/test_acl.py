@@ -134,7 +134,7 @@ def dora() -> Iterator[Account]:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to ask as somebody else")
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=some.data())
-def test_for_user_answers_as_the_kernel(self, dora: Account, tmp_path: Path, fd: int, data: some.DataObject) -> None:
+def test_for_user_answers_as_the_kernel(dora: Account, tmp_path: Path, fd: int, data: some.DataObject) -> None:
     """Owner, by name, by one of several groups, or as everybody; with a mask or without."""
     readable_by_all(tmp_path)
     ids = some.sampled_from([dora.uid, 4001, 4002])
