@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 import struct
+from dataclasses import replace
 
 from jupyter_modama.core.gate import AccessList
 
@@ -66,6 +67,11 @@ def from_mode(mode: int) -> AccessList:
 def mode_of(wanted: AccessList) -> int:
     """The nine bits that the kernel shows for a list: the mask stands in place of the group."""
     return wanted.owner << 6 | (wanted.group if wanted.mask is None else wanted.mask) << 3 | wanted.other
+
+
+def bounded(wanted: AccessList) -> AccessList:
+    """A list without names as the mode alone says it: what the mask takes away is gone."""
+    return replace(wanted, group=wanted.group & wanted.upper, mask=None)
 
 
 def read(fd: int, mode: int | None = None) -> AccessList:
@@ -125,7 +131,7 @@ def _set(fd: int, name: str, wanted: AccessList) -> None:
     except OSError as error:
         if error.errno not in _NO_LIST:
             raise
-    os.chmod(_way(fd), stat.S_IMODE(os.stat(_way(fd)).st_mode) & ~0o777 | mode_of(wanted))
+    os.chmod(_way(fd), stat.S_IMODE(os.stat(_way(fd)).st_mode) & ~0o777 | mode_of(bounded(wanted)))
 
 
 def supported(fd: int) -> bool:
