@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,8 @@ from jupyter_modama.core.model import Actor, Site, Via
 from jupyter_modama.core.operations import OPERATIONS, perform
 from jupyter_modama.runner import local_actor
 from jupyter_modama.store.disk import DiskStore
-from jupyter_modama.testing.accounts import Accounts, accounts
+from jupyter_modama.testing.accounts import Account, Accounts, accounts
+from jupyter_modama.testing.trees import readable_by_all
 
 pytest.register_assert_rewrite("jupyter_modama.testing.store_suite")
 
@@ -55,7 +57,7 @@ class Does:
     def __init__(self, store: DiskStore, actor: Actor) -> None:
         self.store, self.actor = store, actor
 
-    def __call__(self, operation: str, /, **wanted: object) -> object:
+    def __call__(self, operation: str, /, **wanted: object) -> Any:
         row = OPERATIONS[operation]
         answer = perform(row, row.wanted(**wanted), actor=self.actor, store=self.store)
         if row.kind.value != "long":
@@ -79,6 +81,14 @@ def people() -> Iterator[Accounts]:
         pytest.skip("needs root to make accounts")
     with accounts() as made:
         yield made
+
+
+@pytest.fixture
+def by(store: DiskStore, root: Path, people: Accounts) -> Callable[[Account], Does]:
+    """What the system does for one of the people, in a tree that is the system's."""
+    readable_by_all(root)
+    root.chmod(0o755)
+    return lambda who: Does(store, who.actor)
 
 
 def as_root() -> bool:

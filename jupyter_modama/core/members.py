@@ -178,7 +178,7 @@ def _wanted_gate(store: Store, gate: Gate, wanted: SetMembers | SetVisibility | 
     if isinstance(wanted, SetMembers):
         return _with_members(store, gate, wanted)
     if isinstance(wanted, SetVisibility):
-        return replace(gate, is_open=wanted.visibility is Visibility.OPEN)
+        return replace(gate, is_open=wanted.visibility == Visibility.OPEN)
     return _transferred(store, gate, wanted)
 
 
@@ -249,8 +249,9 @@ def _apply(store: Store, actor: Actor, change: _Change) -> Generator[Progress, N
 def _keep_days(store: Store, path: TreePath, gate: Gate) -> None:
     record, _ = record_or_warning(store, path, "project")
     until = {str(uid): day.isoformat() for uid, day in sorted(gate.until.items())}
-    if record.get("until", {}) != until:
-        store.write_record(path, "project", {**record, "until": until})
+    owners = list(gate.owners)
+    if record.get("until", {}) != until or record.get("owners", owners) != owners:
+        store.write_record(path, "project", {**record, "until": until, "owners": owners})
 
 
 def check_members(store: Store, actor: Actor, wanted: SetMembers) -> None:

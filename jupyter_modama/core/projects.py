@@ -23,7 +23,7 @@ from jupyter_modama.core.names import checked_name, fold
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat, Store
 from jupyter_modama.core.records import FIELDS, changed_record, record_or_warning, recorded_text, shown_fields
-from jupyter_modama.core.roles import role_at
+from jupyter_modama.core.roles import access_of, acts_for, role_at
 
 FIRST_AREA = "adhoc"
 SORTS = ("name", "-name", "modified", "-modified", "created", "-created")
@@ -87,7 +87,7 @@ def list_projects(store: Store, actor: Actor, wanted: ListProjects) -> ProjectPa
     """List the projects that one can see."""
     if wanted.sort not in SORTS:
         raise Invalid(what=f"projects cannot be sorted by {wanted.sort!r}; possible are {', '.join(SORTS)}")
-    found = [stat for stat in _project_stats(store, wanted.area) if _matches(stat, wanted.search)]
+    found = [stat for stat in _project_stats(store, actor, wanted.area) if _matches(stat, wanted.search)]
     found.sort(key=lambda s: _sort_key(s, wanted.sort.lstrip("-")), reverse=wanted.sort.startswith("-"))
     start, end = page_bounds(wanted.cursor, wanted.limit)
     items = tuple(there(lambda stat: _project(store, actor, stat), found[start:end]))
@@ -124,25 +124,32 @@ def _sort_key(stat: Stat, by: str) -> Any:
     return (stat.born or stat.changed) if by == "created" else stat.modified
 
 
-def _project_stats(store: Store, area: str) -> Iterator[Stat]:
-    """The folders at the depth of projects that the running person may enter."""
+def _project_stats(store: Store, actor: Actor, area: str) -> Iterator[Stat]:
+    """The folders at the depth of projects that the actor may enter."""
     for top in store.children(TreePath("")):
         known = area_of(store.site, top.path)
         if known and top.kind is EntryKind.FOLDER and area in {"", known.name}:
-            yield from _below(store, top.path, depth(known))
+            yield from _below(store, actor, top.path, depth(known))
 
 
-def _below(store: Store, path: TreePath, levels: int) -> Iterator[Stat]:
+def _below(store: Store, actor: Actor, path: TreePath, levels: int) -> Iterator[Stat]:
     try:
         for stat in store.children(path):
             if stat.kind is not EntryKind.FOLDER or stat.path.name.startswith("."):
                 continue
             if levels > 1:
-                yield from _below(store, stat.path, levels - 1)
-            elif store.access(stat.path).enter:
+                yield from _below(store, actor, stat.path, levels - 1)
+            elif _enters(store, actor, stat.path):
                 yield stat
     except (NotAllowed, NotFound):
         return
+
+
+def _enters(store: Store, actor: Actor, path: TreePath) -> bool:
+    try:
+        return access_of(store, actor, path).enter
+    except (NotAllowed, NotFound):
+        return False
 
 
 def show_project(store: Store, actor: Actor, wanted: ShowProject) -> Project:
@@ -243,7 +250,11 @@ def create_project(store: Store, actor: Actor, wanted: CreateProject) -> Project
         siblings = (stat.path.name for stat in store.children(top))
         path = top / checked_name(wanted.name, siblings, "a project")
         with store.new_folder(path, like="project", visibility=wanted.visibility) as building:
-            store.set_owners(building, (actor.person.uid,))
+            if acts_for(store, actor):
+                is_open = wanted.visibility == Visibility.OPEN
+                store.gates.establish(building, Gate({actor.person.uid: Role.OWNER}, is_open=is_open))
+            else:
+                store.set_owners(building, (actor.person.uid,))
             made_by = {"owners": [actor.person.uid], "created_by": actor.person.login}
             store.write_record(building, "project", {**about, **made_by})
     return _project(store, actor, store.stat(path))
@@ -271,6 +282,9 @@ def _area_to_create_in(store: Store, actor: Actor, name: str) -> Area:
         raise Invalid(what=f"there is no area called “{printable(wanted)}”; areas are {areas}")
     if area.create != "everyone" and role_at(store, actor, TreePath(area.name)) < Role.ADMINISTRATOR:
         raise NotAllowed(what=f"in “{area.name}” projects are created by administrators only; please ask one")
+    named_by_site = area.name in {FIRST_AREA, *(known.name for known in store.site.areas)}
+    if acts_for(store, actor) and not named_by_site and not is_folder(store, TreePath(area.name)):
+        raise NotAllowed(what=f"there is no area “{area.name}” yet; please ask an administrator to make it")
     if depth(area) > 1:
         raise NotAllowed(what=f"projects in “{area.name}” come from the facility's own system, not from here")
     return area

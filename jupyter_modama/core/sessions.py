@@ -14,7 +14,7 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat, Store
 from jupyter_modama.core.projects import is_folder, page_bounds, session_names, there
 from jupyter_modama.core.records import FIELDS, changed_record, record_or_warning, recorded_text, shown_fields
-from jupyter_modama.core.roles import role_at
+from jupyter_modama.core.roles import acts_for, role_at
 from jupyter_modama.core.seal_state import read_state, seal_warning
 
 NOTES = "notes.md"
@@ -243,7 +243,8 @@ def create_session(store: Store, actor: Actor, wanted: CreateSession) -> Session
             store.new_folder(path, like="session") as building,
             store.lock(building, f"creating by {actor.person.login}"),
         ):
-            notes = store.make_file(building / NOTES, notes_text(name, wanted, actor, now))
+            owner = actor.person.uid if acts_for(store, actor) else None
+            notes = store.make_file(building / NOTES, notes_text(name, wanted, actor, now), owner=owner)
             store.write_record(building, "session", {**about, NOTES_MADE: mark_of(notes)})
             store.make_folder(building / where.layout.derived, like="derived")
             store.make_folder(session_place(store.site, building).raw, like="raw")

@@ -114,9 +114,22 @@ def write_default(fd: int, wanted: AccessList | None) -> None:
     """
     if wanted is not None:
         _set(fd, DEFAULT, wanted)
-        return
+    else:
+        _remove(fd, DEFAULT)
+
+
+def clear(fd: int) -> None:
+    """Leave a file or folder with its mode alone, and with nothing to pass on.
+
+    Raises: OSError.
+    """
+    _remove(fd, ACCESS)
+    _remove(fd, DEFAULT)
+
+
+def _remove(fd: int, name: str) -> None:
     try:
-        os.removexattr(_way(fd), DEFAULT)
+        os.removexattr(_way(fd), name)
     except OSError as error:
         if error.errno not in _NO_LIST:
             raise
@@ -126,11 +139,7 @@ def _set(fd: int, name: str, wanted: AccessList) -> None:
     if wanted.named or name == DEFAULT:
         os.setxattr(_way(fd), name, encode(wanted))
         return
-    try:
-        os.removexattr(_way(fd), name)
-    except OSError as error:
-        if error.errno not in _NO_LIST:
-            raise
+    _remove(fd, name)
     os.chmod(_way(fd), stat.S_IMODE(os.stat(_way(fd)).st_mode) & ~0o777 | mode_of(bounded(wanted)))
 
 

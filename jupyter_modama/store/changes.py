@@ -74,7 +74,7 @@ def has_default_acl(folder: int) -> bool:
     return True
 
 
-def make_file(parent: int, name: str, text: str) -> None:
+def make_file(parent: int, name: str, text: str, owner: int | None = None) -> None:
     """Make a small file that must not exist yet, writable like the folder that it lies in; whole or not at all.
 
     Raises: OSError.
@@ -87,6 +87,8 @@ def make_file(parent: int, name: str, text: str) -> None:
         view = memoryview(text.encode("utf-8", "backslashreplace"))
         while view:
             view = view[os.write(fd, view) :]
+        if owner is not None:
+            os.fchown(fd, owner, -1)
         os.fsync(fd)
     except BaseException:
         with suppress(OSError):

@@ -299,10 +299,19 @@ class DiskStore:
     def make_folder(self, path: TreePath, *, like: str, visibility: str = "") -> Stat:
         """Make a folder with the mode of its kind (`like`: area, project, session, raw, derived)."""
         with self.opened(path.parent, FOLDER, "making a folder in") as parent:
+            mode = changes.folder_mode(parent, like, visibility)
             try:
-                changes.make_folder(parent, path.name, changes.folder_mode(parent, like, visibility))
+                changes.make_folder(parent, path.name, mode)
             except FileExistsError as error:
                 raise AlreadyExists(what=f"something called “{path.shown}”") from error
+            try:
+                if like == "area" and self.trusted_uid(os.geteuid()) and self.account_uid != os.geteuid():
+                    os.chown(path.name, self.account_uid, -1, dir_fd=parent, follow_symlinks=False)
+                if mode is None and place(self.site, path).session:
+                    self.gates.dress(path)
+            except BaseException:
+                changes.discard(parent, path.name)
+                raise
             return stat_at(parent, path.name, path)
 
     @contextmanager
@@ -322,10 +331,13 @@ class DiskStore:
                 changes.discard(parent, building.name)
                 raise
 
-    def make_file(self, path: TreePath, text: str) -> Stat:
-        """Make a small text file that must not exist yet, writable like the folder that it lies in."""
+    def make_file(self, path: TreePath, text: str, *, owner: int | None = None) -> Stat:
+        """Make a small text file that must not exist yet, writable like the folder that it lies in.
+
+        `owner`: whose it is to be, where that is not who runs this.
+        """
         with self.opened(path.parent, FOLDER, "making a file in") as parent:
-            changes.make_file(parent, path.name, text)
+            changes.make_file(parent, path.name, text, owner)
             return stat_at(parent, path.name, path)
 
     def rename(self, old: TreePath, new: TreePath) -> None:

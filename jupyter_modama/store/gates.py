@@ -5,6 +5,7 @@ The owners are honoured only while the folder belongs to the system and is stick
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_modama.core.errors import Conflict
 from jupyter_modama.core.gate import ALL, LOOK, Gate, templates
-from jupyter_modama.core.layout import project_place
+from jupyter_modama.core.layout import place, project_place
 from jupyter_modama.core.model import Area, PersonKind, Role
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.records import record_or_warning
@@ -58,6 +59,39 @@ class DiskGates:
             self.store.translated(project, "changing the members of"),
         ):
             write_gate(fd, old, new, area)
+
+    def establish(self, project: TreePath, gate: Gate) -> None:
+        """Make a folder that is empty yet the system's, and the gate of a project."""
+        area = project_place(self.store.site, project).layout
+        with (
+            self.store.opened(project, FOLDER, "making the members of") as fd,
+            self.store.translated(project, "making the members of"),
+        ):
+            if os.fstat(fd).st_uid != self.store.account_uid:
+                os.fchown(fd, self.store.account_uid, -1)
+            os.fchmod(fd, STICKY_SETGID | 0o700)
+            write_gate(fd, Gate({}, {}, gate.is_open), gate, area)
+
+    def dress(self, path: TreePath) -> None:
+        """Give a new folder in a project what the folders of the project have, as far as this process may.
+
+        Where the project is the system's and so is this process, the folder becomes the system's, with the lists; else
+        it keeps what it inherited, and becomes sticky as the project is.
+        """
+        where = place(self.store.site, path)
+        top = self.store.stat(where.project)
+        is_system = self.store.trusted_uid(os.geteuid()) and self.store.trusted_uid(top.uid)
+        with self.store.opened(path, FOLDER, "making") as fd, self.store.translated(path, "making"):
+            found = os.fstat(fd)
+            if not top.mode & 0o1000:
+                return
+            if is_system and found.st_uid != self.store.account_uid:
+                os.fchown(fd, self.store.account_uid, -1)
+            os.fchmod(fd, found.st_mode & 0o7777 | STICKY_SETGID)
+            if is_system:
+                wanted = templates(self.read(where.project), where.layout)
+                acl.write(fd, wanted.folder)
+                acl.write_default(fd, wanted.inherited)
 
     def adopt(self, project: TreePath) -> None:
         """Take the folder of a project into the system's care: only the system renames or removes it from then on."""
@@ -206,8 +240,12 @@ def fits(records: int, new: Gate, area: Area) -> bool:
 
 
 def write_owners(fd: int, uids: tuple[int, ...]) -> None:
-    """Write down the owners of a project with its open folder.
+    """Write down the owners of a project with its open folder; where that keeps no attributes the record has to do.
 
     Raises: OSError.
     """
-    os.setxattr(fd, OWNERS, ",".join(map(str, uids)).encode("ascii"))
+    try:
+        os.setxattr(fd, OWNERS, ",".join(map(str, uids)).encode("ascii"))
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise

@@ -18,6 +18,7 @@ from typing import Any
 from jupyter_modama.core.errors import NotAllowed, RecordCorrupt
 from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.store import acl
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, open_beneath, opened
 
 LARGEST = 4 << 20
@@ -109,7 +110,8 @@ def records_folder(parent: int, folder: TreePath, trusted: Trusted) -> int:
         raise
     try:
         if made:
-            os.fchmod(box, 0o755)  # whatever a default ACL gave: only the system writes here
+            acl.clear(box)  # what the folder above passes on: only the system writes here
+            os.fchmod(box, 0o755)
         if not _ours(box, trusted):
             raise _not_ours(folder)
     except BaseException:

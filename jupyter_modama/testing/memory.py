@@ -154,6 +154,11 @@ class MemoryGates:
         if node.uid == 0:
             node.owners = new.owners
 
+    def establish(self, project: TreePath, gate: Gate) -> None:
+        node = self.store._node(project)
+        node.uid, node.mode = 0, 0o3700
+        self.write(project, Gate(), gate)
+
     def adopt(self, project: TreePath) -> None:
         node = self.store._node(project)
         node.uid, node.mode = 0, node.mode | 0o3000
@@ -443,11 +448,11 @@ class MemoryStore:
             parent.inner.pop(building.name, None)
             raise
 
-    def make_file(self, path: TreePath, text: str) -> Stat:
+    def make_file(self, path: TreePath, text: str, *, owner: int | None = None) -> Stat:
         parent = self._folder(path.parent, WRITE | ENTER)
         if path.name in parent.inner:
             raise AlreadyExists(what=f"“{path.shown}”")
-        made = self._made(parent, path.name, EntryKind.FILE, None, parent.mode & 0o666)
+        made = self._made(parent, path.name, EntryKind.FILE, owner, parent.mode & 0o666)
         made.text = text.encode("utf-8", "backslashreplace")
         return self._stat(path, made)
 
