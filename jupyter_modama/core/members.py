@@ -17,6 +17,7 @@ from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.core.spreading import spread
 
 ROLES = {"reader": Role.READER, "member": Role.MEMBER, "owner": Role.OWNER}
+NOBODY = 65534
 SHORTEST_SEARCH = 2
 MOST_FOUND = 20
 
@@ -100,7 +101,8 @@ def named_person(store: Store, text: str) -> Person:
     found = store.person_named(text)
     if found is None:
         raise Invalid(what=f"nobody has the login “{printable(text)}”; please look it up by typing its first letters")
-    if found.uid < store.site.minimum_uid and not (found.uid == 0 and store.me().uid == 0):
+    of_system = found.uid < store.site.minimum_uid or found.uid == NOBODY
+    if of_system and not (found.uid == 0 and store.me().uid == 0):
         raise Invalid(what=f"“{found.login}” is an account of the system and no person")
     return found
 

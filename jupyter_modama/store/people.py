@@ -84,7 +84,7 @@ def find(text: str, limit: int, minimum_uid: int) -> tuple[Person, ...]:
     whole = uid_of(text)
     found = [] if whole is None else [whole]
     found += [uid for uid, words in _everybody(int(time.monotonic() // BELIEVED_S)) if _begins(words, begun)]
-    kept = [uid for uid in dict.fromkeys(found) if minimum_uid <= uid < NOBODY]
+    kept = [uid for uid in dict.fromkeys(found) if uid >= minimum_uid and uid != NOBODY]
     return tuple(person(uid) for uid in kept[:limit])
 
 
