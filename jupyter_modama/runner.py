@@ -131,10 +131,11 @@ class Runner:
             self.store.audit.close_interrupted()
         self.store.jobs.forget_old()
         mine = (job for job in self.store.jobs.list() if job.actor == actor.person.login)
-        begun = (self._resume(job, actor) for job in mine if job.state is JobState.INTERRUPTED)
+        begun = (self.resume(job, actor) for job in mine if job.state is JobState.INTERRUPTED)
         return [job for job in begun if job is not None]
 
-    def _resume(self, old: Job, actor: Actor) -> Job | None:
+    def resume(self, old: Job, actor: Actor) -> Job | None:
+        """Go on with one job whose runner died; None where that is over, or somebody else's by now."""
         try:
             claim = self.store.jobs.claim(old.id)
         except OSError:

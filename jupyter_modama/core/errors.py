@@ -10,7 +10,7 @@
     |                          ManifestMismatch Cancelled
     |-- Unsupported 415        ParametersNeeded
     |-- StorageError 500       DiskFull 507  RecordCorrupt
-    `-- Unreachable 503        VersionMismatch  TimedOut 504
+    `-- Unreachable 503        VersionMismatch  Busy  TimedOut 504
 
 Each class has a `code` (its name on the wire), a `status` for HTTP, an `exit` for the shell and a template `says`;
 the facts are keyword arguments. Functions raise them, only the edges catch them, and `from_problem` raises the same
@@ -295,6 +295,12 @@ class VersionMismatch(Unreachable):
     """Two parts are of versions that do not go together."""
 
     says = "{what} is version {found}, but {wanted} is needed: {next_step}"
+
+
+class Busy(Unreachable):
+    """More is being asked than is done at once."""
+
+    says = "{what} has too much to do right now; please try again in a moment. Nothing has been changed"
 
 
 class TimedOut(Unreachable):

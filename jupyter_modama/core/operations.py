@@ -212,7 +212,7 @@ def perform(operation: Operation, wanted: Any, *, actor: Actor, store: Store) ->
 
 
 def _admit(operation: Operation, target: TreePath, actor: Actor, store: Store) -> None:
-    if operation.changes and operation.where is Where.TREE and store.site.managed_by:
+    if operation.changes and operation.where is Where.TREE and store.site.managed_by and not store.keeps_tree:
         raise ManagedTree(service=store.site.managed_by)
     role = role_at(store, actor, target)
     if role <= Role.SIGNED_IN < operation.least < Role.ADMINISTRATOR:

@@ -13,7 +13,18 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from jupyter_modama.core.gate import Gate
-from jupyter_modama.core.model import EntryKind, EntryMetadata, Finding, Job, Person, Protection, Site, Summary
+from jupyter_modama.core.model import (
+    Actor,
+    EntryKind,
+    EntryMetadata,
+    Finding,
+    Job,
+    Person,
+    Progress,
+    Protection,
+    Site,
+    Summary,
+)
 from jupyter_modama.core.paths import TreePath
 
 
@@ -144,11 +155,23 @@ class Gates(Protocol):
     ) -> Generator[int, None, Any]: ...
 
 
+class Keys(Protocol):
+    """Does the changes that need the system's rights: in this process, or through the keeper's socket.
+
+    `wanted` is the dataclass of the operation. The generator ends with the answer as JSON-able values; a Cancelled that
+    is thrown into it asks for the work to stop, and closing it leaves the work to whoever does it. What speaks against
+    it is raised as everywhere, with the first step.
+    """
+
+    def do(self, operation: str, wanted: Any, actor: Actor) -> Generator[Progress, None, dict[str, Any]]: ...
+
+
 class Store(Protocol):
     """The tree below one root."""
 
     site: Site
     checks: list[Check]
+    keeps_tree: bool  # whether this is the service's own hand, which alone changes a managed tree
 
     @property
     def audit(self) -> Audit: ...
@@ -173,6 +196,7 @@ class Store(Protocol):
     def find_people(self, text: str, limit: int) -> tuple[Person, ...]: ...
     def person_named(self, text: str) -> Person | None: ...
     def trusted_uid(self, uid: int) -> bool: ...
+    def in_group(self, uid: int, group: str) -> bool: ...
 
     # looking
     def stat(self, path: TreePath) -> Stat: ...

@@ -12,10 +12,13 @@ from jupyter_modama.core.ports import Access, Store
 def role_at(store: Store, actor: Actor, path: TreePath) -> Role:
     """The actor's role at a path: of the project that it lies in, or of the site above projects.
 
-    The running person is administrator of an unmanaged tree whose root is theirs. A path that does not exist has the
+    The running person is administrator of an unmanaged tree whose root is theirs; in a managed one those are whom the
+    site's group of administrators holds. A path that does not exist has the
     role of its project, so that the answer "not found" comes from the one who looks.
     """
     where = place(store.site, path)
+    if store.site.managed_by and store.in_group(actor.person.uid, store.site.administrators):
+        return Role.ADMINISTRATOR
     if not store.site.managed_by and _owns(store, actor, TreePath("")):
         return Role.ADMINISTRATOR
     if not where.project:

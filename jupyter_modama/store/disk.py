@@ -32,7 +32,7 @@ from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
 from jupyter_modama.store.gates import DiskGates
 from jupyter_modama.store.index import Index
 from jupyter_modama.store.jobs import JobFolder
-from jupyter_modama.store.judge import as_person
+from jupyter_modama.store.judge import as_person, is_in_group
 from jupyter_modama.store.listing import Asked, Snapshots, sorted_by_stat, stamp_of
 from jupyter_modama.store.proof import DiskProof
 from jupyter_modama.store.sealing import DiskSealing
@@ -64,8 +64,11 @@ class DiskStore:
     Raises (all methods): NotFound, NotAllowed, StorageError, DiskFull instead of OSError.
     """
 
-    def __init__(self, site: Site, *, state: Path | None = None, cache: Path | None = None) -> None:
-        self.site = site
+    def __init__(
+        self, site: Site, *, state: Path | None = None, cache: Path | None = None, keeps_tree: bool = False
+    ) -> None:
+        """`keeps_tree`: this is the service's own hand, which alone changes a managed tree."""
+        self.site, self.keeps_tree = site, keeps_tree
         state = state or state_folder()
         try:
             self.root_fd = os.open(site.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -106,6 +109,9 @@ class DiskStore:
     def trusted_uid(self, uid: int) -> bool:
         """Whether records of this uid are believed wherever they lie."""
         return uid in self.system_uids
+
+    def in_group(self, uid: int, group: str) -> bool:
+        return is_in_group(uid, group)
 
     def owner_uids(self, project: TreePath) -> tuple[int, ...]:
         """The owners that the system wrote down; none where users made the folder, since then anybody could have."""

@@ -8,6 +8,7 @@ Sources: setfsuid(2), capset(2), faccessat2(2).
 from __future__ import annotations
 
 import ctypes
+import grp
 import os
 import platform
 import pwd
@@ -38,6 +39,14 @@ def groups_of(uid: int) -> tuple[int, list[int]]:
     except KeyError:
         return 0xFFFFFFFE, []
     return found.pw_gid, os.getgrouplist(found.pw_name, found.pw_gid)
+
+
+def is_in_group(uid: int, name: str) -> bool:
+    """Whether the directory knows a person as a member of a group."""
+    try:
+        return bool(name) and grp.getgrnam(name).gr_gid in groups_of(uid)[1]
+    except (KeyError, ValueError):
+        return False
 
 
 def as_person(uid: int, look: Callable[[], Of]) -> Of:

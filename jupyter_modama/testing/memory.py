@@ -196,6 +196,8 @@ class MemoryStore:
         self.jobs = MemoryJobs()
         self.readers = NoReaders()
         self.people: list[Person] = []
+        self.keeps_tree = False
+        self.in_groups: set[tuple[int, str]] = set()
         self.gates = MemoryGates(self)
         self.sealing: Any = NoSeals()
         self.proof: Any = NoSeals()
@@ -250,6 +252,9 @@ class MemoryStore:
 
     def group(self, gid: int) -> str:
         return str(gid)
+
+    def in_group(self, uid: int, group: str) -> bool:
+        return (uid, group) in self.in_groups
 
     def trusted_uid(self, uid: int) -> bool:
         return uid == 0
