@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jupyter_modama.core.model import Actor, Site, Via
-from jupyter_modama.core.operations import OPERATIONS, perform
 from jupyter_modama.runner import local_actor
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.testing.accounts import Account, Accounts, accounts
+from jupyter_modama.testing.doing import Does
 from jupyter_modama.testing.trees import readable_by_all
 
 pytest.register_assert_rewrite("jupyter_modama.testing.store_suite")
@@ -49,24 +48,6 @@ def store(root: Path) -> Iterator[DiskStore]:
 @pytest.fixture
 def actor() -> Actor:
     return local_actor(Via.CLI)
-
-
-class Does:
-    """Performs operations by name, driving long ones to their end."""
-
-    def __init__(self, store: DiskStore, actor: Actor) -> None:
-        self.store, self.actor = store, actor
-
-    def __call__(self, operation: str, /, **wanted: object) -> Any:
-        row = OPERATIONS[operation]
-        answer = perform(row, row.wanted(**wanted), actor=self.actor, store=self.store)
-        if row.kind.value != "long":
-            return answer
-        try:
-            while True:
-                next(answer)
-        except StopIteration as end:
-            return end.value
 
 
 @pytest.fixture

@@ -118,6 +118,19 @@ def write_default(fd: int, wanted: AccessList | None) -> None:
         _remove(fd, DEFAULT)
 
 
+def put_back(fd: int, raw: tuple[bytes, bytes], mode: int) -> None:
+    """Give an open folder the lists, and the mode, that it had before.
+
+    Raises: OSError.
+    """
+    for name, value in zip((DEFAULT, ACCESS), reversed(raw), strict=True):
+        if value:
+            os.setxattr(_way(fd), name, value)
+        else:
+            _remove(fd, name)
+    os.chmod(_way(fd), stat.S_IMODE(mode))
+
+
 def clear(fd: int) -> None:
     """Leave a file or folder with its mode alone, and with nothing to pass on.
 

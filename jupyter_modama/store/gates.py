@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from jupyter_modama.store.disk import DiskStore
 
 OWNERS = "user.modama.owners"
+ROOM, ROOM_BYTES = "user.modama.room", 192
 LOCK = "members.lock"
 STICKY_SETGID = 0o3000
 
@@ -210,16 +211,24 @@ def write_gate(fd: int, old: Gate, new: Gate, area: Area) -> None:
         write_owners(fd, tuple(uid for uid in old.owners if uid in new.owners) or new.owners)
     if found.st_mode & STICKY_SETGID != STICKY_SETGID:
         os.fchmod(fd, found.st_mode & 0o7777 | STICKY_SETGID)
-    acl.write(fd, wanted.folder)
-    acl.write_default(fd, wanted.inherited)
-    if by_attribute:
-        write_owners(fd, new.owners)
+    before = acl.raw_lists(fd, is_folder=True)
+    try:
+        acl.write(fd, wanted.folder)
+        acl.write_default(fd, wanted.inherited)
+        if by_attribute:
+            write_owners(fd, new.owners)
+    except OSError:
+        acl.put_back(fd, before, found.st_mode)
+        if by_attribute:
+            write_owners(fd, old.owners)
+        raise
 
 
 def fits(records: int, new: Gate, area: Area) -> bool:
     """Whether the file system holds the lists of a gate: tried on a folder in the open folder of the records.
 
-    How many names fit is known to nobody beforehand: ext4 keeps all attributes of an inode in one block.
+    How many names fit is known to nobody beforehand: ext4 keeps all attributes of an inode in one block, unless they
+    are small and came first. So some room is taken before, for what the project's folder has there already.
     Raises: OSError.
     """
     name = f".fits-{secrets.token_hex(4)}"
@@ -227,6 +236,7 @@ def fits(records: int, new: Gate, area: Area) -> bool:
     try:
         fd = os.open(name, FOLDER, dir_fd=records)
         try:
+            _take_room(fd)
             write_gate(fd, Gate(), new, area)
         finally:
             os.close(fd)
@@ -237,6 +247,14 @@ def fits(records: int, new: Gate, area: Area) -> bool:
     finally:
         os.rmdir(name, dir_fd=records)
     return True
+
+
+def _take_room(fd: int) -> None:
+    try:
+        os.setxattr(fd, ROOM, b"-" * ROOM_BYTES)
+    except OSError as error:
+        if error.errno not in {errno.ENOTSUP, errno.EPERM}:
+            raise
 
 
 def write_owners(fd: int, uids: tuple[int, ...]) -> None:

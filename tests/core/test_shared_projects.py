@@ -10,11 +10,10 @@ import pytest
 
 from jupyter_modama.core.errors import NotAllowed, NotFound
 from jupyter_modama.core.gate import AccessList
-from jupyter_modama.core.model import Area, Site
-from jupyter_modama.core.operations import OPERATIONS, perform
+from jupyter_modama.core.model import Area
 from jupyter_modama.store import acl
-from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.testing.accounts import Accounts, account
+from jupyter_modama.testing.doing import Does, opened_store
 from jupyter_modama.testing.trees import readable_by_all
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make accounts")]
@@ -116,16 +115,11 @@ def test_accounts_folders_belong_to_it(root: Path, people: Accounts) -> None:
     """Where the site names an account, what the system makes is its; its records are believed."""
     readable_by_all(root)
     root.chmod(0o755)
-    with account("modama") as system:
-        store = DiskStore(Site(root=str(root), account=system.login, areas=(Area("adhoc"),), any_area=False))
-        try:
-            for name, wanted in (("project.create", {"name": "p"}), ("session.create", {"project": "adhoc/p"})):
-                row = OPERATIONS[name]
-                perform(row, row.wanted(**wanted), actor=people.alice.actor, store=store)
-            show = OPERATIONS["project.show"]
-            shown = perform(show, show.wanted(project="adhoc/p"), actor=people.alice.actor, store=store)
-        finally:
-            store.close()
+    with account("modama") as system, opened_store(root, Area("adhoc"), account=system.login) as store:
+        does = Does(store, people.alice.actor)
+        does("project.create", name="p")
+        does("session.create", project="adhoc/p")
+        shown = does("project.show", project="adhoc/p")
         assert [owner.uid for owner in shown.owners] == [people.alice.uid]
         session = next(folder for folder in (root / "adhoc/p").iterdir() if folder.name[0] != ".")
         for folder in (root / "adhoc", root / "adhoc/p", session, session / "raw", session / "analysis"):
@@ -145,18 +139,11 @@ def test_write_rule_of_an_area(root: Path, people: Accounts, write: str) -> None
     """`own-files`: all read, each writes in files of their own; everybody makes files in the system's folders."""
     readable_by_all(root)
     root.chmod(0o755)
-    store = DiskStore(Site(root=str(root), areas=(Area("adhoc", write=write),), any_area=False))
-    try:
-        for name, wanted in (
-            ("project.create", {"name": "p"}),
-            ("project.set_members", {"project": "adhoc/p", "add": (people.bob.login,)}),
-            ("session.create", {"project": "adhoc/p", "name": "s"}),
-        ):
-            row = OPERATIONS[name]
-            answer = perform(row, row.wanted(**wanted), actor=people.alice.actor, store=store)
-            list(answer) if row.kind.value == "long" else None
-    finally:
-        store.close()
+    with opened_store(root, Area("adhoc", write=write)) as store:
+        does = Does(store, people.alice.actor)
+        does("project.create", name="p")
+        does("project.set_members", project="adhoc/p", add=(people.bob.login,))
+        does("session.create", project="adhoc/p", name="s")
     raw = root / "adhoc/p/s/raw"
     assert people.bob.makes(raw / "a")
     assert people.alice.reads(raw / "a")
