@@ -87,7 +87,10 @@ class Gate:
 
     def ended(self, today: date) -> tuple[int, ...]:
         """Whose membership was over before today."""
-        return tuple(sorted(uid for uid, day in self.until.items() if day < today and uid in self.people))
+        return tuple(sorted(uid for uid, day in self.until.items() if day < today and self._may_end(uid)))
+
+    def _may_end(self, uid: int) -> bool:
+        return self.people.get(uid, Role.OWNER) is not Role.OWNER
 
     def without(self, uids: tuple[int, ...]) -> Gate:
         return replace(

@@ -241,14 +241,15 @@ def _apply(store: Store, actor: Actor, change: _Change) -> Generator[Progress, N
     path, new = change.path, change.new
     yield Progress("gate", 0, 1, "gates")
     store.write_record(path, "members", {"wanted": new.version, "spreading": True})
-    _keep_days(store, path, new)
+    keep_days(store, path, new)
     store.gates.write(path, change.old, new)
     yield from spread(store, path, new)
     store.write_record(path, "members", {"wanted": new.version, "spreading": False})
     return show_project_at(store, actor, path)
 
 
-def _keep_days(store: Store, path: TreePath, gate: Gate) -> None:
+def keep_days(store: Store, path: TreePath, gate: Gate) -> None:
+    """Write down what an access list cannot say: the last days of memberships."""
     record, _ = record_or_warning(store, path, "project")
     until = {str(uid): day.isoformat() for uid, day in sorted(gate.until.items())}
     owners = list(gate.owners)

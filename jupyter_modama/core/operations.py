@@ -21,6 +21,7 @@ from jupyter_modama.core import (
     jobs,
     links,
     members,
+    nightly,
     projects,
     removal,
     sealing,
@@ -181,6 +182,7 @@ ROWS = (
     Operation("job.list", jobs.list_jobs, R.SIGNED_IN, K.READ, S.SITE, Where.SITE),
     Operation("job.show", jobs.show_job, R.SIGNED_IN, K.READ, S.SITE, Where.SITE),
     Operation("job.cancel", jobs.cancel_job, R.SIGNED_IN, K.CHANGE, S.SITE, Where.SITE),
+    Operation("site.nightly", nightly.run_nightly, R.ADMINISTRATOR, K.LONG, S.SITE, check=nightly.check_nightly),
     Operation("doctor.run", doctor.run_doctor, R.SIGNED_IN, K.READ, S.SITE),
 )
 

@@ -124,6 +124,11 @@ def _sort_key(stat: Stat, by: str) -> Any:
     return (stat.born or stat.changed) if by == "created" else stat.modified
 
 
+def project_paths(store: Store, area: str = "") -> Iterator[TreePath]:
+    """All projects that the running person may enter, of one area or of all."""
+    return (stat.path for stat in _project_stats(store, Actor(store.me()), area))
+
+
 def _project_stats(store: Store, actor: Actor, area: str) -> Iterator[Stat]:
     """The folders at the depth of projects that the actor may enter."""
     for top in store.children(TreePath("")):

@@ -10,7 +10,7 @@ from typing import Any
 from jupyter_modama.core.errors import NotAllowed, NotFound
 from jupyter_modama.core.gate import Gate
 from jupyter_modama.core.layout import project_place
-from jupyter_modama.core.model import Actor, Area, Progress, SessionState
+from jupyter_modama.core.model import Actor, Progress, SessionState
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
 from jupyter_modama.core.projects import session_names
@@ -112,27 +112,26 @@ def check_drift(store: Store, actor: Actor, wanted: CheckProject | RepairProject
 
 def check_project(store: Store, actor: Actor, wanted: CheckProject) -> Generator[Progress, None, DriftReport]:
     """Look for files and folders that do not grant what the project says; nothing is changed."""
-    return (yield from _reported(store, wanted, mend=False))
+    return (yield from reported(store, TreePath.parse(wanted.project, wanted.path_b64), mend=False))
 
 
 def repair_project(store: Store, actor: Actor, wanted: RepairProject) -> Generator[Progress, None, DriftReport]:
     """Have all files and folders of a project grant what the project says."""
     path = TreePath.parse(wanted.project, wanted.path_b64)
     with store.members_locked(path):
-        report = yield from _reported(store, wanted, mend=True)
+        report = yield from reported(store, path, mend=True)
         record, _ = record_or_warning(store, path, "members")
         if record.get("spreading"):
             store.write_record(path, "members", {**record, "spreading": False})
         return report
 
 
-def _reported(
-    store: Store, wanted: CheckProject | RepairProject, *, mend: bool
+def reported(
+    store: Store, path: TreePath, *, mend: bool, even_alone: bool = False
 ) -> Generator[Progress, None, DriftReport]:
-    path = TreePath.parse(wanted.project, wanted.path_b64)
-    area = project_place(store.site, path).layout
+    """Look or mend, and say what was found; `even_alone`: also where nobody but its owner is let in any more."""
     gate = store.gates.read(path)
-    if not _is_kept(gate, area):
+    if not even_alone and not is_kept(store, path, gate):
         alone = "Nobody else is let into this project, so that there is nothing to compare."
         return DriftReport(path.shown, 0, 0, 0, 0, sentence=alone)
     found = yield from _pass(store, path, gate, mend=mend, report=True)
@@ -151,8 +150,9 @@ def _reported(
     return DriftReport(path.shown, found.files, found.folders, found.sealed, found.mended, rows, sentence)
 
 
-def _is_kept(gate: Gate, area: Area) -> bool:
-    return area.members == "group" or gate.is_shared
+def is_kept(store: Store, path: TreePath, gate: Gate) -> bool:
+    """Whether a project lets anybody in beside its owner, so that what lies in it has to grant something."""
+    return project_place(store.site, path).layout.members == "group" or gate.is_shared
 
 
 def _sentence(rows: tuple[DriftFound, ...], mended: int, mend: bool) -> str:

@@ -1,0 +1,136 @@
+"""What is done for all projects every night: memberships end, changes that were cut off are finished, drift is mended.
+
+All that it knows stands in the tree, so that it can be stopped and begun again at any time: projects that were looked
+at longest ago come first. A project that cannot be worked on is named, and the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from jupyter_modama.core.errors import ModamaError, printable
+from jupyter_modama.core.members import keep_days
+from jupyter_modama.core.model import Actor, Progress
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.ports import Store
+from jupyter_modama.core.projects import project_paths
+from jupyter_modama.core.records import record_or_warning
+from jupyter_modama.core.spreading import is_kept, reported
+
+MOST_NAMED = 100
+MEMBERS = "members"
+
+
+@dataclass(frozen=True, slots=True)
+class RunNightly:
+    """`area`: only that one; `look_only`: nothing is changed, and it is said what would be."""
+
+    area: str = ""
+    look_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NightlyReport:
+    """`ended` memberships, `finished` changes that had been cut off, entries `mended` or that differ; what failed."""
+
+    projects: int = 0
+    ended: int = 0
+    finished: int = 0
+    mended: int = 0
+    differing: int = 0
+    problems: tuple[str, ...] = ()
+    sentence: str = ""
+
+
+@dataclass(slots=True)
+class _Night:
+    projects: int = 0
+    ended: int = 0
+    finished: int = 0
+    mended: int = 0
+    differing: int = 0
+
+
+def check_nightly(store: Store, actor: Actor, wanted: RunNightly) -> None:
+    """Nothing can be said beforehand."""
+
+
+def run_nightly(store: Store, actor: Actor, wanted: RunNightly) -> Generator[Progress, None, NightlyReport]:
+    """End memberships whose last day is over, finish cut-off changes, and mend what grants too much or too little."""
+    night, problems = _Night(), []
+    paths = [path for _, path in sorted(_kept(store, wanted.area))]
+    for number, path in enumerate(paths):
+        yield Progress("projects", number, len(paths), "projects", path.shown)
+        try:
+            yield from _one(store, path, wanted, night)
+        except ModamaError as error:
+            problems.append(f"{path.shown}: {printable(str(error))}")
+    named = (
+        *problems[:MOST_NAMED],
+        *([f"and {len(problems) - MOST_NAMED} more"] if len(problems) > MOST_NAMED else []),
+    )
+    return NightlyReport(
+        len(paths), night.ended, night.finished, night.mended, night.differing, named, _sentence(night, len(problems))
+    )
+
+
+def _kept(store: Store, area: str) -> Iterator[tuple[str, TreePath]]:
+    """The projects that have members here, each with when it was looked at last."""
+    for path in project_paths(store, area):
+        with suppress(ModamaError):
+            record, _ = record_or_warning(store, path, MEMBERS)
+            if record or (is_kept(store, path, store.gates.read(path)) and store.trusted_uid(store.stat(path).uid)):
+                yield str(record.get("looked_at", "")), path
+
+
+def _one(store: Store, path: TreePath, wanted: RunNightly, night: _Night) -> Generator[Progress, None, None]:
+    if wanted.look_only:
+        report = yield from reported(store, path, mend=False)
+        night.differing += sum(row.count for row in report.found if row.mendable)
+        night.ended += len(store.gates.read(path).ended(_today()))
+        return
+    with store.members_locked(path):
+        record, _ = record_or_warning(store, path, MEMBERS)
+        was_cut_off = bool(record.get("spreading"))
+        ended = end_memberships(store, path)
+        report = yield from reported(store, path, mend=True, even_alone=was_cut_off or bool(ended))
+        facts = {"wanted": store.gates.read(path).version, "spreading": False}
+        store.write_record(path, MEMBERS, {**record, **facts, "looked_at": datetime.now(UTC).isoformat()})
+    night.ended += len(ended)
+    night.finished += was_cut_off
+    night.mended += report.mended
+    night.differing += sum(row.left for row in report.found)
+
+
+def end_memberships(store: Store, path: TreePath) -> tuple[int, ...]:
+    """End the memberships of a project whose last day is over, at its gate; answers whose. What lies behind follows.
+
+    The lock of the members has to be held.
+    """
+    gate = store.gates.read(path)
+    ended = gate.ended(_today())
+    if ended:
+        left = gate.without(ended)
+        store.write_record(path, MEMBERS, {"wanted": left.version, "spreading": True})
+        store.gates.write(path, gate, left)
+        keep_days(store, path, left)
+    return ended
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _sentence(night: _Night, problems: int) -> str:
+    parts = [
+        f"{night.ended:,} memberships ended" if night.ended else "",
+        f"{night.finished:,} changes that had been cut off were finished" if night.finished else "",
+        f"{night.mended:,} entries were mended" if night.mended else "",
+        f"{night.differing:,} entries differ" if night.differing else "",
+        f"{problems:,} projects could not be worked on" if problems else "",
+    ]
+    said = "; ".join(part for part in parts if part)
+    return f"{said}." if said else "Everything grants what the projects say."
