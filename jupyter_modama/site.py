@@ -33,7 +33,7 @@ def load_site(environ: Mapping[str, str] = os.environ) -> Site | None:
     """
     file, root = _named(environ)
     if file is not None:
-        site = _described(file)
+        site = described(file)
         site = replace(site, root=str(root)) if root else site
     elif root is not None:
         site = Site(root=str(root), name=root.name or "modama")
@@ -69,7 +69,7 @@ def _home(environ: Mapping[str, str]) -> Path:
     return Path(environ["HOME"]) if os.path.isabs(environ.get("HOME", "")) else Path.home()
 
 
-def _described(file: Path) -> Site:
+def described(file: Path) -> Site:
     """The site of a site file; what reads it is imported only then."""
     import tomllib
 

@@ -63,8 +63,10 @@ def held(task: str = "self") -> Held:
     """The capabilities of a process as the kernel tells them."""
     rows = (line.split(":\t") for line in Path(f"/proc/{task}/status").read_text().splitlines())
     found = {row[0]: row[1] for row in rows if len(row) == 2}
-    sets = (int(found[name], 16) for name in ("CapPrm", "CapEff", "CapInh", "CapBnd", "CapAmb"))
-    return Held(*sets, no_new_privileges=found["NoNewPrivs"].strip() == "1")
+    permitted, effective, inheritable, bounding, ambient = (
+        int(found[name], 16) for name in ("CapPrm", "CapEff", "CapInh", "CapBnd", "CapAmb")
+    )
+    return Held(permitted, effective, inheritable, bounding, ambient, found["NoNewPrivs"].strip() == "1")
 
 
 def lay_down() -> None:

@@ -43,6 +43,7 @@ class Channel:
         """`largest`: bytes of a message that is received."""
         end.setblocking(True)
         self.end, self.largest = end, largest
+        self.ended = False  # the other end has nothing more to say
         self.fds: list[int] = []  # that came with messages, where they are asked for
 
     def close(self) -> None:
@@ -91,6 +92,7 @@ class Channel:
         read = self._reader(deadline, limit_s or 0, descriptors)
         head = read(HEAD, True)
         if not head:
+            self.ended = True
             return None
         length = int.from_bytes(head, "big")
         if length > self.largest:

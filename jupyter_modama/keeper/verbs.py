@@ -79,7 +79,7 @@ def actor_of(store: Store, peer_uid: int, said: Any, verb: str) -> Actor:
     if known_by == "delegate":
         _check_delegate(store, verb)
     try:
-        via = Via(said.get("via"))
+        via = Via(str(said.get("via")))
     except ValueError:
         raise Invalid(what=f"where the person asks is to be one of {', '.join(Via)}") from None
     return Actor(person, via, str(known_by), _name(said.get("on_behalf_of", "")))

@@ -1,0 +1,155 @@
+"""The keeper's long work: jobs that do not end with whoever asked for them, and go on when the keeper starts again."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from jupyter_modama.core.errors import Busy, ModamaError, NotAllowed
+from jupyter_modama.core.model import Actor, Job, JobState
+from jupyter_modama.core.operations import Operation
+from jupyter_modama.keeper import verbs
+from jupyter_modama.runner import Runner, plain
+from jupyter_modama.store import records
+from jupyter_modama.store.disk import DiskStore
+
+Follower = Callable[[Job], None]
+Key = tuple[str, str, int]
+KEPT_ENDS = 256
+_LOG = logging.getLogger(__name__)
+
+
+class Jobs:
+    """Begins long work and tells those who follow it; who asks for what is being done already follows that."""
+
+    def __init__(self, store: DiskStore, peer_uid: int, *, most: int, threads: int) -> None:
+        self.store, self.peer_uid, self.most = store, peer_uid, most
+        self.runner = Runner(store, threads=threads)
+        self.runner.listen(self._told)
+        self._guard = threading.Lock()
+        self._begun = 0  # the check is being made
+        self._open: dict[str, Key] = {}
+        self._followers: dict[str, list[Follower]] = {}
+        self._ended: OrderedDict[str, Job] = OrderedDict()
+
+    def begin(self, operation: Operation, wanted: Any, actor: Actor, follower: Follower) -> str:
+        """Begin a job, or find the one that does the same for the same person; answers its id.
+
+        Raises: Busy, what the check raises.
+        """
+        key = _key(operation.name, asdict(wanted), actor.person.uid)
+        with self._guard:
+            for job_id, known in self._open.items():
+                if known == key:
+                    self._followers.setdefault(job_id, []).append(follower)
+                    return job_id
+            if len(self._open) + self._begun >= self.most:
+                raise Busy(what="the keeper")
+            self._begun += 1
+        try:
+            job = self.runner.start(operation, wanted, actor)
+            self._keep_actor(job.id, actor)
+        finally:
+            with self._guard:
+                self._begun -= 1
+        self._follow(job.id, key, follower)
+        return job.id
+
+    def leave(self, follower: Follower) -> None:
+        """Somebody follows no more; the work goes on."""
+        with self._guard:
+            for followers in self._followers.values():
+                with suppress(ValueError):
+                    followers.remove(follower)
+
+    def cancel(self, job_id: str) -> None:
+        with suppress(ModamaError):
+            self.store.jobs.ask_cancel(job_id)
+
+    def close(self) -> None:
+        """Stop at the next step of each; they go on when a keeper starts again."""
+        self.runner.close()
+
+    def _follow(self, job_id: str, key: Key, follower: Follower | None) -> None:
+        with self._guard:
+            ended = self._ended.get(job_id)
+            if ended is None:
+                self._open[job_id] = key
+                if follower is not None:
+                    self._followers.setdefault(job_id, []).append(follower)
+                return
+        if follower is not None:
+            follower(ended)
+
+    def _told(self, job: Job) -> None:
+        """From the thread that runs it."""
+        with self._guard:
+            followers = list(self._followers.get(job.id, ()))
+            if job.state.ended:
+                self._followers.pop(job.id, None)
+                self._open.pop(job.id, None)
+                self._ended[job.id] = job
+                while len(self._ended) > KEPT_ENDS:
+                    self._ended.popitem(last=False)
+        if job.state.ended:
+            with suppress(OSError):
+                os.unlink(self._actor_file(job.id))
+        for follower in followers:
+            follower(job)
+
+    # after a restart -----------------------------------------------------------------------------------------------
+
+    def resume(self) -> int:
+        """Go on with what a keeper before this one began; answers how much that is."""
+        with suppress(ModamaError):
+            self.store.audit.close_interrupted()
+        self.store.jobs.forget_old()
+        found = [job for job in self.store.jobs.list() if job.state is JobState.INTERRUPTED]
+        return sum(self._resume(job) for job in found)
+
+    def _resume(self, job: Job) -> bool:
+        try:
+            actor = self._actor_of(job)
+        except (ModamaError, OSError, ValueError) as error:
+            _LOG.warning("The job %s (%s of %s) cannot go on: %s", job.id, job.op, job.project, error)
+            return False
+        begun = self.runner.resume(job, actor)
+        if begun is not None:
+            self._follow(job.id, _key(job.op, job.wanted, actor.person.uid), None)
+        return begun is not None
+
+    def _actor_file(self, job_id: str) -> str:
+        return os.path.join(self.store.jobs.folder, f"{job_id}.actor")
+
+    def _keep_actor(self, job_id: str, actor: Actor) -> None:
+        """The job knows a login; who asked from where is kept beside it, for the audit."""
+        said = {
+            "uid": actor.person.uid,
+            "via": actor.via.value,
+            "known_by": actor.known_by,
+            "on_behalf_of": actor.on_behalf_of,
+        }
+        with suppress(OSError):
+            box = os.open(self.store.jobs.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                records.replace(box, f"{job_id}.actor", json.dumps(said).encode(), 0o600)
+            finally:
+                os.close(box)
+
+    def _actor_of(self, job: Job) -> Actor:
+        """Raises: ModamaError, OSError, ValueError."""
+        if job.op not in verbs.VERBS:
+            raise NotAllowed(what=f"{job.op} is nothing that the keeper does")
+        with open(self._actor_file(job.id), "rb") as file:
+            return verbs.actor_of(self.store, self.peer_uid, json.load(file), job.op)
+
+
+def _key(name: str, wanted: dict[str, Any], uid: int) -> Key:
+    return name, json.dumps(plain(wanted), sort_keys=True), uid
