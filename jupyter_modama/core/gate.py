@@ -153,6 +153,5 @@ def _by_name(gate: Gate, area: Area) -> Templates:
     own = area.write == "own-files"
     folder = AccessList(ALL, 0, other, working, groups, ALL)
     inherited = AccessList(ALL, 0, other, looking, looking_groups, ALL) if own else folder
-    mask = READ if own else READ | WRITE
-    file = AccessList(READ | WRITE, 0, other & READ, inherited.users, inherited.groups, mask)
+    file = AccessList(READ | WRITE, 0, other & READ, inherited.users, inherited.groups, READ | WRITE)
     return Templates(folder, inherited, file, strict=area.delete == "strict")
