@@ -115,7 +115,7 @@ class Channel:
         return read
 
     def _piece(self, most: int, descriptors: bool) -> bytes | None:
-        """What has come; None where that was nothing yet. Descriptors that nobody asked for are dropped by the kernel."""
+        """What has come; None where that was nothing yet. The kernel drops descriptors that nobody asked for."""
         with _told():
             if not descriptors:
                 return self.end.recv(most, socket.MSG_DONTWAIT)

@@ -59,10 +59,8 @@ def _check(path: Path, owners: Collection[int]) -> None:
 
 def _check_one(path: Path, found: os.stat_result, owners: Collection[int], *, is_last: bool) -> None:
     """A folder on the way may be open to all where it is sticky, as /tmp: what is root's in it stays root's."""
-    if stat.S_ISLNK(found.st_mode):
-        open_to = 0  # whoever could change it may write in the folder that it is in
-    else:
-        open_to = found.st_mode & 0o022
+    # Whoever could change a link may write in the folder that it is in.
+    open_to = 0 if stat.S_ISLNK(found.st_mode) else found.st_mode & 0o022
     if found.st_gid == 0:
         open_to &= ~0o020
     if not is_last and found.st_mode & stat.S_ISVTX and found.st_uid == 0:

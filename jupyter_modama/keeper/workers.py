@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import jupyter_modama
-from jupyter_modama.core.errors import Busy, NotAllowed, from_os
+from jupyter_modama.core.errors import Busy, NotAllowed, StorageError, from_os
 from jupyter_modama.core.model import Actor
 from jupyter_modama.store.judge import groups_of
 
@@ -51,6 +51,10 @@ class Workers:
             ours, process = self._started(actor, gid, groups)
             with self._guard:
                 self._running[process] = uid
+        except PermissionError as error:
+            raise StorageError(
+                what="starting a process that reads", why=f"not everybody may start {sys.executable}"
+            ) from error
         except OSError as error:
             raise from_os(error, "starting a process that reads") from error
         finally:

@@ -1,0 +1,211 @@
+"""How whoever holds the keys of a tree behaves: the same tests for a process of root's and for the keeper's socket.
+
+A test module makes a subclass and gives it the fixtures `keys`, `root` (a managed tree on the disk), `people`, and
+`admin`, who is in the site's group of administrators. Needs root, for real accounts and the immutable flag.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_modama.core.errors import (
+    Cancelled,
+    Invalid,
+    LastOwner,
+    ModamaError,
+    NotAllowed,
+    NotFound,
+    NothingToSeal,
+    ReasonMissing,
+)
+from jupyter_modama.core.model import Progress
+from jupyter_modama.core.operations import OPERATIONS
+from jupyter_modama.core.ports import Keys
+from jupyter_modama.testing import trees
+from jupyter_modama.testing.accounts import Account, Accounts
+
+PROJECT, SESSION = "adhoc/p", "s"
+NAMED = {"project": PROJECT, "session": SESSION}
+
+
+def done(keys: Keys, who: Account, operation: str, **wanted: Any) -> dict[str, Any]:
+    """What the keys answer when somebody has something done."""
+    answer: dict[str, Any] = trees.driven(keys.do(operation, OPERATIONS[operation].wanted(**wanted), who.actor))
+    return answer
+
+
+def make_project(keys: Keys, who: Account, files: int = 3) -> None:
+    """A project of somebody's with a session, into whose raw they have written."""
+    done(keys, who, "project.create", name="p")
+    done(keys, who, "session.create", project=PROJECT, name=SESSION)
+
+
+class KeysSuite:
+    """The verbs, as those who ask for them see them."""
+
+    @pytest.fixture
+    def raw(self, keys: Keys, root: Path, people: Accounts) -> Path:
+        """The raw folder of a session of alice's, with three files of hers."""
+        make_project(keys, people.alice)
+        raw = root / PROJECT / SESSION / "raw"
+        people.alice.shell(f"cd {raw} && mkdir deep && echo 1 > a.dat && echo 2 > b.dat && echo 3 > deep/c.dat")
+        return raw
+
+    # making
+
+    def test_project_is_its_makers(self, keys: Keys, root: Path, people: Accounts) -> None:
+        """Who works in it at once, while others do not see into it; the folder itself stays the system's."""
+        answer = done(keys, people.alice, "project.create", name="p", title="Holograms")
+        assert (answer["path"], answer["role"], answer["title"]) == (PROJECT, "owner", "Holograms")
+        assert [owner["uid"] for owner in answer["owners"]] == [people.alice.uid]
+        assert people.alice.makes(root / PROJECT / "x")
+        assert not people.bob.reads(root / PROJECT)
+        assert (root / PROJECT).stat().st_uid == 0
+        assert not people.alice.can("mv", root / PROJECT, root / "adhoc/q")
+
+    def test_session_is_for_members(self, keys: Keys, raw: Path, people: Accounts) -> None:
+        """What members make is theirs; what the system made is not for them to move."""
+        assert people.alice.makes(raw / "d.dat")
+        assert (raw / "d.dat").stat().st_uid == people.alice.uid
+        assert not people.alice.can("mv", raw, raw.with_name("old"))
+
+    def test_outsider_is_refused(self, keys: Keys, raw: Path, people: Accounts) -> None:
+        """As if there were nothing, whatever is asked for; and nothing has changed."""
+        for operation, wanted in (
+            ("session.create", {"project": PROJECT, "name": "t"}),
+            ("session.seal", NAMED),
+            ("session.remove", NAMED),
+            ("project.set_members", {"project": PROJECT, "add": (people.bob.login,)}),
+            ("project.set_visibility", {"project": PROJECT, "visibility": "open"}),
+            ("project.rename", {"project": PROJECT, "name": "q"}),
+        ):
+            with pytest.raises(NotFound):
+                done(keys, people.bob, operation, **wanted)
+        assert sorted(path.name for path in raw.parent.parent.iterdir()) == [".modama", SESSION]
+        assert not people.bob.reads(raw)
+
+    def test_member_is_no_owner(self, keys: Keys, raw: Path, people: Accounts) -> None:
+        """Members work and seal; who else comes in is the owners' to say."""
+        done(keys, people.alice, "project.set_members", project=PROJECT, add=(people.bob.login,))
+        with pytest.raises(NotAllowed, match="needs the role owner"):
+            done(keys, people.bob, "project.set_members", project=PROJECT, add=(people.carol.login,))
+        done(keys, people.bob, "session.create", project=PROJECT, name="bobs")
+
+    # members
+
+    def test_members_come_and_go(self, keys: Keys, raw: Path, people: Accounts) -> None:
+        """Effective at once, for what was there before too."""
+        alice, bob, carol = people
+        add = (f"{bob.login}:member", f"{carol.login}:reader")
+        answer = done(keys, alice, "project.set_members", project=PROJECT, add=add)
+        assert {m["person"]["uid"]: m["role"] for m in answer["members"]} == {bob.uid: "member", carol.uid: "reader"}
+        assert bob.appends(raw / "deep/c.dat")
+        assert carol.reads(raw / "deep/c.dat")
+        assert not carol.appends(raw / "deep/c.dat")
+        done(keys, alice, "project.set_members", project=PROJECT, remove=(bob.login,))
+        assert not bob.reads(raw)
+        assert carol.reads(raw)
+
+    def test_last_owner_stays(self, keys: Keys, raw: Path, people: Accounts) -> None:
+        with pytest.raises(LastOwner) as raised:
+            done(keys, people.alice, "project.set_members", project=PROJECT, remove=(people.alice.login,))
+        assert raised.value.facts["project"] == PROJECT
+
+    def test_open_project_is_read_by_all(self, keys: Keys, raw: Path, people: Accounts) -> None:
+        done(keys, people.alice, "project.set_visibility", project=PROJECT, visibility="open")
+        assert people.bob.reads(raw / "a.dat")
+        with pytest.raises(NotAllowed):
+            done(keys, people.bob, "session.seal", **NAMED)
+        done(keys, people.alice, "project.set_visibility", project=PROJECT, visibility="private")
+        assert not people.bob.reads(raw / "a.dat")
+
+    # sealing
+
+    def test_seal_holds_against_its_owner(self, keys: Keys, raw: Path, people: Accounts) -> None:
+        """By the immutable flag, with a manifest that GNU sha256sum reads."""
+        answer = done(keys, people.alice, "session.seal", **NAMED, note="done")
+        assert (answer["state"], answer["protection"]) == ("sealed", "immutable")
+        assert (answer["seal"]["by"]["uid"], answer["seal"]["files"]) == (people.alice.uid, 3)
+        assert trees.changeable(raw) == []
+        assert trees.checked(raw.parent).returncode == 0
+        assert not people.alice.appends(raw / "a.dat")
+        assert not people.alice.makes(raw / "deep/new")
+        assert not people.alice.removes(raw / "a.dat")
+        assert people.alice.reads(raw / "a.dat")
+
+    def test_member_after_the_seal_reads(self, keys: Keys, raw: Path, people: Accounts) -> None:
+        done(keys, people.alice, "session.seal", **NAMED)
+        done(keys, people.alice, "project.set_members", project=PROJECT, add=(people.bob.login,))
+        assert people.bob.reads(raw / "deep/c.dat")
+        assert not people.bob.appends(raw / "deep/c.dat")
+        assert trees.changeable(raw) == []
+
+    def test_only_administrators_unseal(self, keys: Keys, raw: Path, people: Accounts, admin: Account) -> None:
+        """With a reason; members work on afterwards."""
+        done(keys, people.alice, "session.seal", **NAMED)
+        with pytest.raises(NotAllowed, match="administrators"):
+            done(keys, people.alice, "session.unseal", **NAMED, reason="please")
+        with pytest.raises(ReasonMissing):
+            done(keys, admin, "session.unseal", **NAMED)
+        assert trees.changeable(raw) == []
+        assert done(keys, admin, "session.unseal", **NAMED, reason="a wrong file")["state"] == "writable"
+        assert people.alice.appends(raw / "a.dat")
+
+    def test_sealer_undoes(self, keys: Keys, raw: Path, people: Accounts) -> None:
+        done(keys, people.alice, "session.seal", **NAMED)
+        assert done(keys, people.alice, "session.undo_seal", **NAMED)["state"] == "writable"
+        assert people.alice.appends(raw / "a.dat")
+
+    # how it is told
+
+    def test_progress_is_told(self, keys: Keys, raw: Path, people: Accounts) -> None:
+        """As steps of a known phase; the last value is the answer."""
+        steps = keys.do("session.seal", OPERATIONS["session.seal"].wanted(**NAMED), people.alice.actor)
+        seen = []
+        try:
+            while True:
+                seen.append(next(steps))
+        except StopIteration as end:
+            assert end.value["state"] == "sealed"
+        assert seen
+        assert all(isinstance(step, Progress) for step in seen)
+
+    def test_work_is_cancelled(self, keys: Keys, raw: Path, people: Accounts) -> None:
+        """While it waits for a program that still writes: nothing has been changed then."""
+        with open(raw / "a.dat", "ab"):
+            wanted = OPERATIONS["session.seal"].wanted(**NAMED, writers="wait")
+            steps = keys.do("session.seal", wanted, people.alice.actor)
+            while next(steps).phase != "waiting":
+                pass
+            with pytest.raises(Cancelled):
+                stop: Exception | None = Cancelled(consequence="stopped when asked to")
+                while True:
+                    stop = steps.throw(stop) and None if stop else next(steps) and None
+        assert people.alice.appends(raw / "a.dat")
+        assert done(keys, people.alice, "session.seal", **NAMED)["state"] == "sealed"
+
+    @pytest.mark.parametrize(
+        ("operation", "wanted", "error"),
+        [
+            ("project.create", {"name": "a/b"}, Invalid),
+            ("session.seal", {"project": PROJECT, "session": "no"}, NotFound),
+            ("session.seal", {"project": PROJECT, "session": "empty"}, NothingToSeal),
+            ("project.set_members", {"project": PROJECT}, Invalid),
+            ("project.set_members", {"project": PROJECT, "add": ("nobody-has-this",)}, Invalid),
+            ("session.create", {"project": "../etc", "name": "t"}, Invalid),
+            ("folder.list", {"path": PROJECT}, NotAllowed),
+        ],
+    )
+    def test_errors_are_of_their_class(
+        self, keys: Keys, raw: Path, people: Accounts, operation: str, wanted: dict[str, Any], error: type[ModamaError]
+    ) -> None:
+        """With their facts, from which the sentence is made that they say."""
+        done(keys, people.alice, "session.create", project=PROJECT, name="empty")
+        with pytest.raises(error) as raised:
+            done(keys, people.alice, operation, **wanted)
+        found = raised.value
+        assert str(type(found)(**found.facts)) == str(found)
+        assert found.problem()["status"] == error.status
