@@ -110,16 +110,16 @@ def named_person(store: Store, text: str) -> Person:
 # what is asked for ---------------------------------------------------------------------------------------------------
 
 
-def _with_members(store: Store, gate: Gate, wanted: SetMembers) -> Gate:
+def _with_members(store: Store, path: TreePath, gate: Gate, wanted: SetMembers) -> Gate:
     if not wanted.add and not wanted.remove:
         raise Invalid(what="nobody is named: add or remove at least one person")
     people, until = dict(gate.people), dict(gate.until)
     named: set[int] = set()
     for text in wanted.remove:
         uid = _named_once(_leaving(store, gate, text), named)
-        if uid not in people:
+        if uid not in people and not _is_spreading(store, path):  # where a change was cut off they can be out already
             raise Invalid(what=f"{store.person(uid).login} is no member of this project")
-        del people[uid]
+        people.pop(uid, None)
         until.pop(uid, None)
     for text in wanted.add:
         login, role, day = _asked(text)
@@ -176,9 +176,11 @@ def _transferred(store: Store, gate: Gate, wanted: TransferProject) -> Gate:
     return replace(gate, people={**people, to.uid: Role.OWNER}, until=until)
 
 
-def _wanted_gate(store: Store, gate: Gate, wanted: SetMembers | SetVisibility | TransferProject) -> Gate:
+def _wanted_gate(
+    store: Store, path: TreePath, gate: Gate, wanted: SetMembers | SetVisibility | TransferProject
+) -> Gate:
     if isinstance(wanted, SetMembers):
-        return _with_members(store, gate, wanted)
+        return _with_members(store, path, gate, wanted)
     if isinstance(wanted, SetVisibility):
         return replace(gate, is_open=wanted.visibility == Visibility.OPEN)
     return _transferred(store, gate, wanted)
@@ -197,7 +199,7 @@ def _change(store: Store, wanted: SetMembers | SetVisibility | TransferProject) 
     if area.members == "group" and not isinstance(wanted, SetVisibility):
         raise NotAllowed(what=_from_elsewhere(store, path))
     old = store.gates.read(path)
-    new = _wanted_gate(store, old, wanted)
+    new = _wanted_gate(store, path, old, wanted)
     if wanted.if_version and wanted.if_version != old.version and not _was_begun(store, path, new):
         raise Conflict(
             what="somebody else changed the members of this project meanwhile; please look at them again, then decide"
@@ -229,6 +231,11 @@ def _need_system(store: Store, path: TreePath, old: Gate, new: Gate) -> None:
         what=f"the folder of “{path.shown}” belongs to {store.person(store.stat(path).uid).login}, and so does the "
         "project; an administrator can adopt it, and then it can have other owners"
     )
+
+
+def _is_spreading(store: Store, path: TreePath) -> bool:
+    """Whether a change of the gate has not reached all that lies behind it."""
+    return bool(record_or_warning(store, path, "members")[0].get("spreading"))
 
 
 def _was_begun(store: Store, path: TreePath, new: Gate) -> bool:
