@@ -26,7 +26,9 @@ from jupyter_modama.store.walk import Node, walk
 STICKY_SETGID = 0o3000
 TOLD_EVERY = 1000
 EXAMPLES = 5
+SURE_AFTER = 20
 _GONE = {errno.ENOENT, errno.ELOOP, errno.ENOTDIR}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSED = {errno.EPERM, errno.EACCES, errno.EROFS}
 
 
@@ -103,6 +105,7 @@ class Pass:
         self._judged: dict[tuple[bytes, int, bool], Drift | None] = {}
         self._owners: dict[int, bool] = {}
         self._device = 0
+        self._in_a_row = 0
 
     def run(self, top: int) -> Iterator[int]:
         """Go through all below an open folder, and the folder; yields now and then how many entries were seen.
@@ -141,8 +144,18 @@ class Pass:
         self._owner(status.st_uid, path)
         drift = self._folder_drift(fd, status)
         if drift is not None:
-            self._note(drift, path, fd, lambda: self._mend_folder(fd, status))
+            self._mend_folder_at(drift, path, fd, status)
         return True
+
+    def _mend_folder_at(self, drift: Drift, path: TreePath, fd: int, status: os.stat_result) -> None:
+        if self.mend:
+            try:
+                self._mend_folder(fd, status)
+            except OSError as error:
+                self._refused(drift, path, fd, error)
+                return
+            self.found.mended += 1
+        self.found.add(drift, path)
 
     def _folder_drift(self, fd: int, status: os.stat_result) -> Drift | None:
         mine, passed_on = acl.raw_lists(fd, is_folder=True)
@@ -169,12 +182,19 @@ class Pass:
     # files ---------------------------------------------------------------------------------------------------------
 
     def _file_at(self, node: Node) -> None:
-        """Look at what has a name in the current folder, where no link is followed; whatever it is by now."""
+        """Look at what has a name in the current folder, where no link is followed; whatever it is by now.
+
+        Where many in a row had to be mended, the look by name is left out: it is done again with the file open.
+        """
         self.found.files += 1
+        mine = None
         try:
-            mine = _list_of(node.name)
-            if not self._is_right(mine, node):
-                self._mend_file_at(node, mine)
+            if self._in_a_row < SURE_AFTER:
+                mine = _list_of(node.name)
+                if self._is_right(mine, node):
+                    self._in_a_row = 0
+                    return
+            self._mend_file_at(node, mine)
         except OSError as error:
             self._failed(node.path, error)
 
@@ -190,7 +210,7 @@ class Pass:
             return False
         return mine in self._files if mine or self._files[0] else status.st_mode & 0o777 in self._modes
 
-    def _mend_file_at(self, node: Node, mine: bytes) -> None:
+    def _mend_file_at(self, node: Node, mine: bytes | None) -> None:
         """Judge and mend the inode that is held open, whatever happens to its name meanwhile."""
         fd = _held(node.name)
         try:
@@ -198,15 +218,25 @@ class Pass:
             if not bits.S_ISREG(status.st_mode) or status.st_nlink > 1 or status.st_dev != self._device:
                 return
             program = bool(status.st_mode & 0o100)
+            if mine is None:
+                mine = acl.raw_lists(fd, is_folder=False)[0]
             drift = self._file_drift(mine, status, program)
             if drift is None and self.gid is not None and status.st_gid != self.gid:
                 drift = Drift.OTHER_GROUP
             if drift is None:
+                self._in_a_row = 0
                 return
-            if not self.mend and is_immutable_at(fd):
-                self.found.sealed += 1
+            if not self.mend:
+                self._count(drift, node, not is_immutable_at(fd))
                 return
-            self._note(drift, node, fd, lambda: self._mend_file(fd, status, program))
+            self._in_a_row += not self.report
+            try:
+                self._mend_file(fd, status, program)
+            except OSError as error:
+                self._refused(drift, node, fd, error)
+            else:
+                self.found.mended += 1
+                self.found.add(drift, node)
         finally:
             os.close(fd)
 
@@ -235,19 +265,20 @@ class Pass:
 
     # both ----------------------------------------------------------------------------------------------------------
 
-    def _note(self, drift: Drift, at: Node | TreePath, fd: int, mend: Callable[[], None]) -> None:
-        if self.mend:
-            try:
-                mend()
-                self.found.mended += 1
-            except OSError as error:
-                if error.errno not in _REFUSED:
-                    raise
-                if is_immutable_at(fd):
-                    self.found.sealed += 1
-                    return
-                self.found.left[drift] = self.found.left.get(drift, 0) + 1
-        self.found.add(drift, at)
+    def _count(self, drift: Drift, at: Node | TreePath, changeable: bool) -> None:
+        """Note what differs, where it may differ: what is sealed stays as it is."""
+        if changeable:
+            self.found.add(drift, at)
+        else:
+            self.found.sealed += 1
+
+    def _refused(self, drift: Drift, at: Node | TreePath, fd: int, error: OSError) -> None:
+        """What could not be mended: sealed, or not ours. Raises: OSError for anything else."""
+        if error.errno not in _REFUSED:
+            raise error
+        self._count(drift, at, changeable := not is_immutable_at(fd))
+        if changeable:
+            self.found.left[drift] = self.found.left.get(drift, 0) + 1
 
     def _owner(self, uid: int, at: Node | TreePath) -> None:
         known = self._owners.get(uid)
@@ -257,6 +288,8 @@ class Pass:
             self.found.add(Drift.UNKNOWN_OWNER, at)
 
     def _failed(self, path: TreePath, error: OSError) -> None:
+        if error.errno in _FULL:
+            raise error
         if error.errno not in _GONE:
             self.found.add(Drift.UNREADABLE, path)
 
