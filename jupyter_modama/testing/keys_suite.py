@@ -6,6 +6,7 @@ A test module makes a subclass and gives it the fixtures `keys`, `root` (a manag
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from jupyter_modama.core.ports import Keys
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Account, Accounts
 
+Steps = Generator[Progress, None, dict[str, Any]]
 PROJECT, SESSION = "adhoc/p", "s"
 NAMED = {"project": PROJECT, "session": SESSION}
 
@@ -37,10 +39,27 @@ def done(keys: Keys, who: Account, operation: str, **wanted: Any) -> dict[str, A
     return answer
 
 
-def make_project(keys: Keys, who: Account, files: int = 3) -> None:
-    """A project of somebody's with a session, into whose raw they have written."""
+def make_project(keys: Keys, who: Account) -> None:
+    """A project of somebody's with a session."""
     done(keys, who, "project.create", name="p")
     done(keys, who, "session.create", project=PROJECT, name=SESSION)
+
+
+def _noted(steps: Steps, seen: list[Progress]) -> Steps:
+    """The same steps, kept as they come."""
+    try:
+        while True:
+            seen.append(step := next(steps))
+            yield step
+    except StopIteration as end:
+        answer: dict[str, Any] = end.value
+        return answer
+
+
+def _cancelled(steps: Steps) -> None:
+    """Ask for the end, and wait for it."""
+    steps.throw(Cancelled(consequence="stopped when asked to"))
+    trees.driven(steps)
 
 
 class KeysSuite:
@@ -164,13 +183,11 @@ class KeysSuite:
     def test_progress_is_told(self, keys: Keys, raw: Path, people: Accounts) -> None:
         """As steps of a known phase; the last value is the answer."""
         steps = keys.do("session.seal", OPERATIONS["session.seal"].wanted(**NAMED), people.alice.actor)
-        seen = []
-        try:
-            while True:
-                seen.append(next(steps))
-        except StopIteration as end:
-            assert end.value["state"] == "sealed"
-        assert seen
+        first = next(steps)
+        seen: list[Progress] = []
+        answer = trees.driven(_noted(steps, seen))
+        seen.insert(0, first)
+        assert answer["state"] == "sealed"
         assert all(isinstance(step, Progress) for step in seen)
 
     def test_work_is_cancelled(self, keys: Keys, raw: Path, people: Accounts) -> None:
@@ -181,9 +198,7 @@ class KeysSuite:
             while next(steps).phase != "waiting":
                 pass
             with pytest.raises(Cancelled):
-                stop: Exception | None = Cancelled(consequence="stopped when asked to")
-                while True:
-                    stop = steps.throw(stop) and None if stop else next(steps) and None
+                _cancelled(steps)
         assert people.alice.appends(raw / "a.dat")
         assert done(keys, people.alice, "session.seal", **NAMED)["state"] == "sealed"
 
