@@ -13,7 +13,7 @@ from jupyter_modama.runner import local_actor
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.testing.accounts import Account, Accounts, accounts
 from jupyter_modama.testing.doing import Does
-from jupyter_modama.testing.trees import readable_by_all
+from jupyter_modama.testing.trees import reachable_folder
 
 pytest.register_assert_rewrite("jupyter_modama.testing.store_suite")
 
@@ -30,11 +30,15 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """The root of a data tree."""
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """The root of a data tree; one that other users can reach where there are some."""
+    if "people" in request.fixturenames:
+        with reachable_folder() as folder:
+            yield folder
+        return
     folder = tmp_path / "storage"
     folder.mkdir()
-    return folder
+    yield folder
 
 
 @pytest.fixture
@@ -67,8 +71,6 @@ def people() -> Iterator[Accounts]:
 @pytest.fixture
 def by(store: DiskStore, root: Path, people: Accounts) -> Callable[[Account], Does]:
     """What the system does for one of the people, in a tree that is the system's."""
-    readable_by_all(root)
-    root.chmod(0o755)
     return lambda who: Does(store, who.actor)
 
 

@@ -149,9 +149,9 @@ class Gates(Protocol):
     def adopt(self, project: TreePath) -> None: ...
     def establish(self, project: TreePath, gate: Gate) -> None: ...
 
-    # Paths in `spare` lie below the project. Answers what store.mending.Found holds.
+    # From a project or a folder in it; paths in `spare` lie below that. Answers what store.mending.Found holds.
     def go_through(
-        self, project: TreePath, gate: Gate, spare: Collection[TreePath], *, mend: bool, report: bool
+        self, top: TreePath, gate: Gate, spare: Collection[TreePath], *, mend: bool, report: bool
     ) -> Generator[int, None, Any]: ...
 
 

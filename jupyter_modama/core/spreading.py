@@ -132,7 +132,7 @@ def reported(
     """Look or mend, and say what was found; `even_alone`: also where nobody but its owner is let in any more."""
     gate = store.gates.read(path)
     if not even_alone and not is_kept(store, path, gate):
-        alone = "Nobody else is let into this project, so that there is nothing to compare."
+        alone = "Nobody else was let into this project here, so that there is nothing to compare."
         return DriftReport(path.shown, 0, 0, 0, 0, sentence=alone)
     found = yield from _pass(store, path, gate, mend=mend, report=True)
     rows = tuple(
@@ -151,8 +151,28 @@ def reported(
 
 
 def is_kept(store: Store, path: TreePath, gate: Gate) -> bool:
-    """Whether a project lets anybody in beside its owner, so that what lies in it has to grant something."""
-    return project_place(store.site, path).layout.members == "group" or gate.is_shared
+    """Whether a project lets anybody in beside its owner, and that was said here and not by hand."""
+    if project_place(store.site, path).layout.members == "group":
+        return True
+    if not gate.is_shared:
+        return False
+    if record_or_warning(store, path, "members")[0]:
+        return True
+    mine = store.stat(path).uid
+    return bool(store.owner_uids(path)) and any(uid != mine for uid in gate.people)
+
+
+def mend_part(store: Store, project: TreePath, folder: TreePath) -> Generator[Progress, None, None]:
+    """Have what lies in one folder of a project grant what its gate says, where it has one that is kept."""
+    gate = store.gates.read(project)
+    if not is_kept(store, project, gate):
+        return
+    steps = store.gates.go_through(folder, gate, (), mend=True, report=False)
+    try:
+        for seen in steps:
+            yield Progress("rights", seen, 0, "entries")
+    finally:
+        steps.close()
 
 
 def _sentence(rows: tuple[DriftFound, ...], mended: int, mend: bool) -> str:

@@ -21,6 +21,7 @@ from jupyter_modama.core.seal_state import (
     session_asked_for,
 )
 from jupyter_modama.core.sessions import session_at
+from jupyter_modama.core.spreading import mend_part
 
 S = SessionState
 Facts = tuple[SessionState, Protection, Seal | None]
@@ -170,5 +171,6 @@ def _unseal(
         store.proof.retire(where.session)
         for done in store.sealing.unprotect(where.session, where.raw):
             yield Progress("unsealing", done, seal.files if seal else 0)
+        yield from mend_part(store, where.project, where.raw)  # members can have changed since the seal
         store.proof.forget(where.session, JOURNAL)
     return session_at(store, actor, where.session, role_at(store, actor, where.session))

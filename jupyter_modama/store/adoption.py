@@ -125,10 +125,11 @@ def _others_write(status: os.stat_result) -> bool:
     """Whether anybody but the owner may write; a group of the owner's own does not count."""
     if status.st_mode & 0o002:
         return True
-    return bool(status.st_mode & 0o020) and not _private_group(status.st_uid, status.st_gid)
+    return bool(status.st_mode & 0o020) and not private_group(status.st_uid, status.st_gid)
 
 
-def _private_group(uid: int, gid: int) -> bool:
+def private_group(uid: int, gid: int) -> bool:
+    """Whether a group is somebody's own, with nobody else in it."""
     try:
         person, group = pwd.getpwuid(uid), grp.getgrgid(gid)
     except KeyError:

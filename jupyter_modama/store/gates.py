@@ -20,6 +20,7 @@ from jupyter_modama.core.model import Area, PersonKind, Role
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.store import acl, locks, records
+from jupyter_modama.store.adoption import private_group
 from jupyter_modama.store.beneath import FOLDER, PATH_ONLY
 from jupyter_modama.store.mending import Found, Pass
 
@@ -101,19 +102,23 @@ class DiskGates:
             os.fchown(fd, self.store.account_uid, -1)
 
     def go_through(
-        self, project: TreePath, gate: Gate, spare: Collection[TreePath], *, mend: bool, report: bool
+        self, top: TreePath, gate: Gate, spare: Collection[TreePath], *, mend: bool, report: bool
     ) -> Generator[int, None, Found]:
-        """Compare what all folders and files of a project grant with its gate, and mend it where that is wanted."""
-        area = project_place(self.store.site, project).layout
-        by_group = area.members == "group"
-        with self.store.opened(project, FOLDER, "going through") as fd, self.store.translated(project, "going through"):
+        """Compare what all folders and files of a project grant with its gate, and mend it where that is wanted.
+
+        `top`: the project, or a folder in it; `spare`: paths below that.
+        """
+        where = place(self.store.site, top)
+        area, by_group = where.layout, where.layout.members == "group"
+        gid = self.store.stat(where.project).gid if by_group else None
+        with self.store.opened(top, FOLDER, "going through") as fd, self.store.translated(top, "going through"):
             one = Pass(
                 templates(gate, area),
                 mend=mend,
                 report=report,
                 spare=spare,
                 system_uid=self.store.account_uid,
-                gid=os.fstat(fd).st_gid if by_group else None,
+                gid=gid,
                 known_uid=lambda uid: self.store.person(uid).kind is not PersonKind.UNKNOWN,
             )
             yield from one.run(fd)
@@ -152,14 +157,14 @@ def read_gate(fd: int, owners: tuple[int, ...], record: Mapping[str, Any], by_gr
     """Who passes at the folder of a project (any descriptor of it).
 
     `owners`: as the system wrote them down, or none; then who owns the folder does. `by_group`: the group of the folder
-    counts, as where a user office fills it.
+    counts, as where a user office fills it; elsewhere it does where people other than the owner are in it.
     Raises: OSError.
     """
     found = os.fstat(fd)
     listed = acl.read(fd, found.st_mode)
     people = {uid: role for uid, bits in listed.users.items() if (role := _role(bits & listed.upper))}
     groups = {gid: role for gid, bits in listed.groups.items() if (role := _role(bits & listed.upper))}
-    if by_group and (role := _role(listed.group & listed.upper)):
+    if (role := _role(listed.group & listed.upper)) and (by_group or not private_group(found.st_uid, found.st_gid)):
         groups[found.st_gid] = role
     people.update(dict.fromkeys(owners or (found.st_uid,), Role.OWNER))
     return Gate(people, groups, listed.other & LOOK == LOOK, _until(record, people))

@@ -164,11 +164,10 @@ class MemoryGates:
         node.uid, node.mode = 0, node.mode | 0o3000
 
     def go_through(
-        self, project: TreePath, gate: Gate, spare: Collection[TreePath], *, mend: bool, report: bool
+        self, top: TreePath, gate: Gate, spare: Collection[TreePath], *, mend: bool, report: bool
     ) -> Generator[int, None, Passed]:
-        lists = templates(gate, place(self.store.site, project).layout)
-        top, found = self.store._node(project), Passed()
-        todo = [(project, top)]
+        lists, found = templates(gate, place(self.store.site, top).layout), Passed()
+        todo = [(top, self.store._node(top))]
         while todo:
             path, node = todo.pop()
             is_folder = node.kind is EntryKind.FOLDER
@@ -176,7 +175,7 @@ class MemoryGates:
             users = dict((lists.folder if is_folder else lists.of_file(bool(node.mode & 0o100))).users)
             if node.named != users:
                 found.counts["other-names"] = found.counts.get("other-names", 0) + 1
-                found.examples.setdefault("other-names", []).append(TreePath(path[len(project) + 1 :]))
+                found.examples.setdefault("other-names", []).append(TreePath(path[len(top) + 1 :]))
                 if mend:
                     node.named, found.mended = users, found.mended + 1
             yield found.files + found.folders

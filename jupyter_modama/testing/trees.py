@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -119,6 +121,18 @@ def driven(steps: Generator[Any, None, Any], count: int | None = None) -> Any:
     except StopIteration as end:
         return end.value
     return step
+
+
+@contextmanager
+def reachable_folder() -> Iterator[Path]:
+    """A folder that other users can reach, gone at the end: pytest closes its own to them whenever it starts again."""
+    folder = Path(tempfile.mkdtemp(prefix="modama-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        clear(folder)
+        shutil.rmtree(folder)
 
 
 def readable_by_all(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -18,7 +19,6 @@ from jupyter_modama.store.mending import Drift
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Account, Accounts
 from jupyter_modama.testing.doing import Does, opened_store
-from jupyter_modama.testing.trees import readable_by_all
 
 pytestmark = [
     pytest.mark.root,
@@ -29,17 +29,13 @@ NAMES = count()
 
 
 @pytest.fixture(scope="module", params=list(KINDS))
-def disk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def disk(request: pytest.FixtureRequest) -> Iterator[Path]:
     """A file system of its own, or the one that tests have their folders on."""
-    kind, folder = request.param, tmp_path_factory.mktemp("disk")
-    readable_by_all(folder)
-    if kind == "here":
-        yield folder
-        return
-    if kind != "tmpfs" and shutil.which(f"mkfs.{kind}") is None:
+    kind = request.param
+    if kind not in {"here", "tmpfs"} and shutil.which(f"mkfs.{kind}") is None:
         pytest.skip(f"mkfs.{kind} is not installed (Debian packages e2fsprogs, xfsprogs, btrfs-progs)")
-    with trees.mounted(folder, kind, KINDS[kind]) as place:
-        yield place
+    with trees.reachable_folder() as folder, ExitStack() as kept:
+        yield folder if kind == "here" else kept.enter_context(trees.mounted(folder, kind, KINDS[kind]))
 
 
 @dataclass

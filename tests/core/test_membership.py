@@ -19,7 +19,6 @@ from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Account, Accounts, account, group
 from jupyter_modama.testing.doing import Does, opened_store
-from jupyter_modama.testing.trees import readable_by_all
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make accounts")]
 P = "adhoc/p"
@@ -225,8 +224,6 @@ class TestGroups:
 
     def test_members_come_from_elsewhere(self, root: Path, people: Accounts) -> None:
         """They are shown, cannot be changed here, and the sentence says where they come from."""
-        readable_by_all(root)
-        root.chmod(0o755)
         with (
             account("dora") as dora,
             group("prop42", dora) as gid,
@@ -271,3 +268,38 @@ def test_records_of_members_are_the_systems(shared: Shared) -> None:
         assert not bob.can("sh", "-ec", attempt, cwd=shared.folder), attempt
     assert shared.by(bob)("project.show", project=P).role == "member"
     assert [owner.uid for owner in shared.by(alice)("project.show", project=P).owners] == [alice.uid]
+
+
+def test_unsealed_raw_is_open_to_who_is_a_member_now(shared: Shared) -> None:
+    """Whoever was added after the seal writes, whoever was removed does not; with or without the flag on the way."""
+    alice, bob, carol = shared.people
+    shared.set_members(bob.login)
+    shared.seal()
+    shared.set_members(carol.login, remove=(bob.login,))
+    shared.by(alice)("session.undo_seal", project=P, session="s")
+    for file in (shared.raw / "a", shared.raw / "deep/b"):
+        assert people_in(file) == people_in(file.parent) == {alice.uid, carol.uid}
+        assert carol.appends(file)
+        assert not carol.removes(file)
+        assert carol.makes(file.with_name("of-carol"))
+        assert not bob.reads(file)
+    assert shared.by(alice)("project.check", project=P).found == ()
+
+
+def test_group_of_a_folder_made_by_hand_stays_in(root: Path, people: Accounts) -> None:
+    """Where its owner adds a member, those who were let in by its group still are; until then nothing is mended."""
+    alice, bob, carol = people
+    with group("team", carol) as gid, opened_store(root) as store:
+        folder = root / P
+        (folder / "s/raw").mkdir(parents=True)
+        for path in (folder, folder / "s", folder / "s/raw"):
+            os.chown(path, alice.uid, gid)
+            path.chmod(0o2775)
+        in_team = replace(carol, groups=(gid,))
+        does = Does(store, Actor(store.me()))
+        assert "nothing to compare" in does("project.repair", project=P).sentence
+        assert "nothing to compare" in does("project.check", project=P).sentence
+        does("project.set_members", project=P, add=(bob.login,))
+        for who in (bob, in_team):
+            assert who.makes(folder / "s/raw" / who.name)
+        assert carol.reads(folder / "s/raw/bob"), "it was open to read"

@@ -14,7 +14,6 @@ from jupyter_modama.core.model import Area
 from jupyter_modama.store import acl
 from jupyter_modama.testing.accounts import Accounts, account
 from jupyter_modama.testing.doing import Does, opened_store
-from jupyter_modama.testing.trees import readable_by_all
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make accounts")]
 
@@ -113,8 +112,6 @@ def test_areas_are_not_made_for_people(by: Any, people: Accounts, root: Path) ->
 
 def test_accounts_folders_belong_to_it(root: Path, people: Accounts) -> None:
     """Where the site names an account, what the system makes is its; its records are believed."""
-    readable_by_all(root)
-    root.chmod(0o755)
     with account("modama") as system, opened_store(root, Area("adhoc"), account=system.login) as store:
         does = Does(store, people.alice.actor)
         does("project.create", name="p")
@@ -137,8 +134,6 @@ def test_own_tree_of_root_stays_roots(do: Any, root: Path) -> None:
 @pytest.mark.parametrize("write", ["members", "own-files"])
 def test_write_rule_of_an_area(root: Path, people: Accounts, write: str) -> None:
     """`own-files`: all read, each writes in files of their own; everybody makes files in the system's folders."""
-    readable_by_all(root)
-    root.chmod(0o755)
     with opened_store(root, Area("adhoc", write=write)) as store:
         does = Does(store, people.alice.actor)
         does("project.create", name="p")

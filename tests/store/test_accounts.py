@@ -9,23 +9,21 @@ from pathlib import Path
 import pytest
 
 from jupyter_modama.testing.accounts import FIRST_UID, Accounts, account, group
-from jupyter_modama.testing.trees import readable_by_all
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make accounts")]
 
 
-def test_programs_run_as_the_person(people: Accounts, tmp_path: Path) -> None:
+def test_programs_run_as_the_person(people: Accounts, root: Path) -> None:
     """With the person's ids and no others, and with the umask that is asked for."""
-    readable_by_all(tmp_path)
-    tmp_path.chmod(0o1777)
+    root.chmod(0o1777)
     alice, bob, _ = people
     assert alice.does("id", "-u").strip() == str(alice.uid) != str(bob.uid)
     assert alice.does("id", "-G").split() == [str(alice.gid)]
     assert min(one.uid for one in people) >= FIRST_UID
-    alice.python("import sys; open(sys.argv[1], 'w').write('x')", tmp_path / "a", umask=0o077)
-    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
-    assert alice.reads(tmp_path / "a")
-    assert not bob.reads(tmp_path / "a")
+    alice.python("import sys; open(sys.argv[1], 'w').write('x')", root / "a", umask=0o077)
+    assert (root / "a").stat().st_mode & 0o777 == 0o600
+    assert alice.reads(root / "a")
+    assert not bob.reads(root / "a")
 
 
 def test_accounts_are_gone_afterwards() -> None:

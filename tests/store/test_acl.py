@@ -16,7 +16,6 @@ from jupyter_modama.core.gate import AccessList
 from jupyter_modama.store import acl
 from jupyter_modama.store.judge import as_person
 from jupyter_modama.testing.accounts import Account, account, group
-from jupyter_modama.testing.trees import readable_by_all
 
 BITS = some.integers(0, 7)
 IDS = some.dictionaries(some.integers(1, 2**32 - 2), BITS, max_size=6)
@@ -134,9 +133,8 @@ def dora() -> Iterator[Account]:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to ask as somebody else")
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=some.data())
-def test_for_user_answers_as_the_kernel(dora: Account, tmp_path: Path, fd: int, data: some.DataObject) -> None:
+def test_for_user_answers_as_the_kernel(dora: Account, fd: int, data: some.DataObject) -> None:
     """Owner, by name, by one of several groups, or as everybody; with a mask or without."""
-    readable_by_all(tmp_path)
     ids = some.sampled_from([dora.uid, 4001, 4002])
     gids = some.sampled_from([dora.gid, *dora.groups, 4003])
     wanted = data.draw(

@@ -15,17 +15,15 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.store.judge import as_person, groups_of
 from jupyter_modama.testing.accounts import Accounts, account, group
-from jupyter_modama.testing.trees import readable_by_all
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root to ask as somebody else")]
 NOBODY_HAS = 61_234
 
 
 @pytest.fixture
-def closed(tmp_path: Path, people: Accounts) -> Path:
+def closed(root: Path, people: Accounts) -> Path:
     """A folder of alice's, that nobody else enters, with a file in it."""
-    readable_by_all(tmp_path)
-    folder = tmp_path / "closed"
+    folder = root / "closed"
     folder.mkdir(mode=0o700)
     (folder / "a").write_bytes(b"x")
     for path in (folder, folder / "a"):
@@ -100,10 +98,10 @@ def test_many_at_once_do_not_mix(closed: Path, people: Accounts) -> None:
         assert list(pool.map(asked, range(400))) == [True, False] * 200
 
 
-def test_store_answers_for_a_person(closed: Path, people: Accounts, tmp_path: Path) -> None:
+def test_store_answers_for_a_person(closed: Path, people: Accounts, root: Path) -> None:
     """Access at a path, along which each folder is asked about too."""
     (closed / "deep").mkdir(mode=0o777)
-    store = DiskStore(Site(root=str(tmp_path)))
+    store = DiskStore(Site(root=str(root)))
     try:
         mine = store.access(TreePath("closed/deep"), people.alice.uid)
         assert (mine.read, mine.write, mine.enter) == (True, False, True)
