@@ -22,6 +22,7 @@ root = "/storage/er-c-data"
 account = "modama"
 administrators = "modama-admins"
 minimum_uid = 1000
+instruments = ["mic1", "@microscopes"]
 
 [areas.adhoc]
 layout = "{project}/{session}/raw"
@@ -68,6 +69,7 @@ def test_site_file_says_everything(tmp_path: Path) -> None:
     """Each table comes out as the dataclass that it describes."""
     site = load(tmp_path, FULL)
     assert (site.name, site.root, site.account, site.any_area) == ("er-c-data", "/storage/er-c-data", "modama", False)
+    assert site.instruments == ("mic1", "@microscopes")
     assert site.areas[0] == Area("adhoc", delete="strict")
     assert site.areas[1].levels[2].group == "{proposal}"
     assert site.areas[1].levels[3].mode == "2770"
@@ -142,6 +144,8 @@ def changed(old: str, new: str) -> str:
             "[site] root is to be the path of a folder from / on",
         ),
         (changed('root = "/storage/er-c-data"\n', ""), "[site] root is to be the path"),
+        (changed('"@microscopes"', '"a b"'), "[site] instruments is to be a list of accounts and groups"),
+        (changed('["mic1", "@microscopes"]', '"mic1"'), "instruments is to be a list, not a text"),
         (changed("[site]", "[site"), "is no valid TOML"),
         (changed('name = "er-c-data"', "name = 3"), "[site] name is to be a text, not a whole number (“3”)"),
         (changed("[areas.adhoc]", '[areas.".hidden"]'), "“.hidden” is no name for a folder: it begins with a dot"),

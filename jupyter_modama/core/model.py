@@ -577,6 +577,7 @@ class Site:
     account: str = ""
     administrators: str = ""
     minimum_uid: int = 1000
+    instruments: tuple[str, ...] = ()  # the accounts that microscopes write with; `@name` is a group of them
     areas: tuple[Area, ...] = ()
     any_area: bool = True  # every top-level folder is an area (MODAMA_ROOT alone)
     seal: SealRules = SealRules()

@@ -32,7 +32,7 @@ SERVICES: dict[str, dict[str, str]] = {
     "workstation": {"path": "folder"},
 }
 AS_TEXT = {"hub", "permalink"}
-SITE_KEYS = ("name", "root", "account", "administrators", "minimum_uid")
+SITE_KEYS = ("name", "root", "account", "administrators", "minimum_uid", "instruments")
 TABLES = ("site", "areas", "seal", "services", "tool", "delegates")
 KINDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "a table", list: "a list", tuple: "a list"}
 
@@ -47,6 +47,8 @@ def site_from(tables: dict[str, Any], file: str) -> Site:
     root = head.get("root", "")
     if not root.startswith("/"):
         raise Invalid(what=f'{file}: [site] root is to be the path of a folder from / on, such as "/storage/data"')
+    if "instruments" in head:
+        head["instruments"] = _accounts(head["instruments"], f"{file}: [site] instruments")
     areas = tuple(area(name, raw, f"{file}: [areas.{name}]") for name, raw in _table(tables, "areas", file).items())
     seal = SealRules(**_fields(SealRules, _table(tables, "seal", file), f"{file}: [seal]"))
     if seal.undo_minutes < 0:
@@ -91,6 +93,14 @@ def _fields(cls: type, raw: dict[str, Any], where: str, keys: tuple[str, ...] = 
         if key in CHOICES and value not in CHOICES[key]:
             raise Invalid(what=f"{where} {key} cannot be “{value}”{near(value, CHOICES[key])}")
     return dict(raw)
+
+
+def _accounts(value: list[Any], where: str) -> tuple[str, ...]:
+    """Logins, and groups with an @ before them."""
+    for one in value:
+        if not isinstance(one, str) or not re.fullmatch(r"@?[A-Za-z0-9_][A-Za-z0-9._@-]*", one):
+            raise Invalid(what=f'{where} is to be a list of accounts and groups, such as ["mic1", "@microscopes"]')
+    return tuple(value)
 
 
 def _is(value: Any, wanted: Any) -> bool:

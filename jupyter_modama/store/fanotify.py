@@ -68,12 +68,12 @@ class Hints:
         self._mounts.clear()
         self._fd = -1
 
-    def wait(self, stop: int) -> bool:
-        """Wait until something happens; False as soon as a descriptor can be read."""
+    def wait(self, stop: int, seconds: float) -> bool:
+        """Wait until something happens or the time is over; False as soon as a descriptor can be read."""
         waiting = select.poll()
         waiting.register(self._fd, select.POLLIN)
         waiting.register(stop, select.POLLIN)
-        ready = {fd for fd, _ in waiting.poll()}
+        ready = {fd for fd, _ in waiting.poll(seconds * 1000)}
         return stop not in ready
 
     def take(self) -> Iterator[Hint]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from jupyter_modama.store.status import is_mount
 if TYPE_CHECKING:
     from jupyter_modama.store.disk import DiskStore
 
+AGAIN_S = 5.0
 TOGETHER_S = 0.05  # so that of a tree that is being made each level is gone through once
 Closed = Callable[[TreePath], None]
 
@@ -52,9 +54,11 @@ class Watcher:
     Raises: StorageError where the tree cannot be watched.
     """
 
-    def __init__(self, store: DiskStore, closed: Closed | None = None) -> None:
-        """`closed` hears of files in sessions that a program has written and closed."""
-        self.store, self.closed = store, closed
+    def __init__(
+        self, store: DiskStore, closed: Closed | None = None, again: Callable[[], object] | None = None
+    ) -> None:
+        """`closed` hears of each file that a program has written and closed; `again` is called now and then."""
+        self.store, self.closed, self.again = store, closed, again
         self.seen = Seen()
         with ExitStack() as kept:
             self._hints = Hints(_file_systems(store.root_fd, kept))
@@ -71,8 +75,12 @@ class Watcher:
 
     def run(self) -> None:
         """Watch until `stop` is called."""
-        while self._hints.wait(self._wake) and not _ready(self._wake, TOGETHER_S):
+        next_time = time.monotonic() + AGAIN_S
+        while self._hints.wait(self._wake, AGAIN_S) and not _ready(self._wake, TOGETHER_S):
             self.turn()
+            if self.again is not None and time.monotonic() >= next_time:
+                self._tried(self.again)
+                next_time = time.monotonic() + AGAIN_S
 
     def turn(self) -> Seen:
         """Do what is to be done about all that has happened so far."""

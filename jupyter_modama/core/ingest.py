@@ -1,0 +1,121 @@
+"""What microscopes write becomes the session owner's once it is closed and quiet: people can then delete a bad image.
+
+A microscope writes with an account of its own. As long as a file is that account's, nobody but the account and whoever
+owns the folder could remove it. The contents, the lists and the times of the files stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from jupyter_modama.core.errors import ModamaError, printable
+from jupyter_modama.core.layout import session_place
+from jupyter_modama.core.model import PersonKind, SessionState
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.ports import Store
+from jupyter_modama.core.records import record_or_warning
+from jupyter_modama.core.seal_state import read_state
+
+QUIET = timedelta(seconds=60)  # since the last change: programs write and close an image more than once
+NAMED_AT_ONCE = 200  # files in one line of the audit
+OPERATION = "session.own_ingest"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One file or folder of an instrument's account: as it was found, before it gets another owner."""
+
+    path: TreePath
+    uid: int
+    size_bytes: int
+    arrived: datetime  # by the server's clock
+    is_folder: bool = False
+
+
+def heir(store: Store, session: TreePath, instruments: frozenset[int]) -> int | None:
+    """Whose the files of instruments in a session become: who created it, else an owner of the project.
+
+    None where nobody is left, or where the session is no longer open to changes.
+    """
+    if not _is_writable(store, session):
+        return None
+    place = session_place(store.site, session)
+    gate = store.gates.read(place.project)
+    candidates = [_creator(store, session), store.stat(session).uid, *gate.owners]
+    for uid in candidates:
+        if uid is None or uid < store.site.minimum_uid or uid in instruments or store.trusted_uid(uid):
+            continue
+        if store.person(uid).kind is not PersonKind.UNKNOWN and store.access(place.project, uid).enter:
+            return uid
+    return None
+
+
+def _is_writable(store: Store, session: TreePath) -> bool:
+    with suppress(ModamaError):
+        return read_state(store, session)[0] is SessionState.WRITABLE
+    return False
+
+
+def _creator(store: Store, session: TreePath) -> int | None:
+    """Who created the session, as the record says, which only the system could have written where that matters."""
+    record, _ = record_or_warning(store, session, "session")
+    login = record.get("created_by")
+    person = store.person_named(login) if isinstance(login, str) else None
+    return person.uid if person and not str(login).isdigit() else None
+
+
+def own_arrivals(
+    store: Store, session: TreePath, arrivals: Iterable[Arrival], to: int, own: Callable[[Arrival, int], bool]
+) -> int:
+    """Give files of instruments to somebody, and write down where they came from; answers how many were given.
+
+    `own(arrival, uid)` looks again and answers whether it did. Each line of the audit names the account, when the files
+    arrived, and every file: on the disk that is gone afterwards.
+    Raises: DiskFull, NotAllowed, StorageError where the audit cannot be written; then nothing is given.
+    """
+    given = 0
+    by_account: dict[int, list[Arrival]] = {}
+    for arrival in arrivals:
+        by_account.setdefault(arrival.uid, []).append(arrival)
+    for uid, found in by_account.items():
+        for some in _slices(found):
+            given += _own_some(store, session, some, uid, to, own)
+    return given
+
+
+def _slices(found: list[Arrival]) -> Iterator[list[Arrival]]:
+    rest = iter(sorted(found, key=lambda arrival: (arrival.arrived, arrival.path)))
+    while some := list(islice(rest, NAMED_AT_ONCE)):
+        yield some
+
+
+def _own_some(
+    store: Store, session: TreePath, some: list[Arrival], uid: int, to: int, own: Callable[[Arrival, int], bool]
+) -> int:
+    account = store.person(uid).login
+    below = len(session) + 1
+    facts = {
+        "account": account,
+        "to": store.person(to).login,
+        "arrived": [some[0].arrived.isoformat(), some[-1].arrived.isoformat()],
+        "bytes": sum(arrival.size_bytes for arrival in some),
+        "paths": [printable(arrival.path[below:]) for arrival in some],
+    }
+    line = store.audit.begin(OPERATION, f"{account} via instrument (owner of the files)", session.shown, facts)
+    left: list[str] = []
+    given = 0
+    try:
+        for arrival in some:
+            if own(arrival, to):
+                given += 1
+            else:
+                left.append(printable(arrival.path[below:]))
+    except BaseException as error:
+        store.audit.end(line, "failed", printable(str(error))[:500])
+        raise
+    store.audit.end(line, "done", f"{given} given" + (f"; not given: {', '.join(left)}" if left else ""))
+    return given
