@@ -41,9 +41,8 @@ def mic() -> Iterator[Account]:
 
 
 @pytest.fixture(scope="module")
-def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with trees.mounted(tmp_path_factory.mktemp("disk"), "ext4", 64) as place:
-        trees.readable_by_all(place)
+def disk() -> Iterator[Path]:
+    with trees.reachable_folder() as folder, trees.mounted(folder, "ext4", 64) as place:
         yield place
 
 

@@ -34,11 +34,9 @@ AREA = Area("adhoc")
 
 
 @pytest.fixture(scope="module")
-def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def disk() -> Iterator[Path]:
     """An ext4 with a tree, and a folder beside the tree."""
-    folder = tmp_path_factory.mktemp("disk")
-    with trees.mounted(folder, "ext4", 256) as place:
-        trees.readable_by_all(place)
+    with trees.reachable_folder() as folder, trees.mounted(folder, "ext4", 256) as place:
         yield place
 
 
