@@ -43,9 +43,15 @@ class AccessList:
         return ALL if self.mask is None else self.mask
 
     def for_user(self, uid: int, owner_uid: int, gids: frozenset[int], owner_gid: int) -> int:
-        """The bits that the kernel grants to somebody, by the algorithm of acl(5)."""
+        """The bits that the kernel grants to somebody, by the algorithm of acl(5).
+
+        Linux does not look at a list at all whose mask is empty: then the owning group has nothing, and everybody else,
+        by name as well, what is for everybody.
+        """
         if uid == owner_uid:
             return self.owner
+        if self.mask == 0:
+            return 0 if owner_gid in gids else self.other
         if uid in self.users:
             return self.users[uid] & self.upper
         matching = [bits for gid, bits in self.groups.items() if gid in gids]
