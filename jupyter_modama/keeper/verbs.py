@@ -37,6 +37,7 @@ VERBS = (
     "session.unseal",
     "path.seal",
     "path.unseal",
+    "site.nightly",
 )
 READ_AS = "keeper.read_as"  # a worker for a person
 KNOWN_BY = ("hub-token", "delegate")

@@ -422,7 +422,7 @@ def test_forged_records_are_not_believed(keeper: Running, facility: Facility, pe
 
 def test_worker_does_not_change_anything(keeper: Running, facility: Facility, people: Accounts) -> None:
     """It reads with the person's rights: what is private to others is not there."""
-    alice, bob, carol = people
+    alice, bob, _ = people
     make_project(keeper.keys, alice)
     row = OPERATIONS["project.list"]
     hers, his = keeper.read_as(alice.actor), keeper.read_as(bob.actor)
