@@ -39,19 +39,21 @@ def admins(admin: Account) -> Iterator[str]:
 
 
 @pytest.fixture
-def facility(
-    root: Path, tmp_path: Path, service: Account, admin: Account, admins: str, people: Accounts
-) -> Iterator[Facility]:
-    trees.readable_by_all(root)
+def facility(root: Path, service: Account, admin: Account, admins: str, people: Accounts) -> Iterator[Facility]:
+    with trees.reachable_folder() as folder:
+        yield from _facility(root, folder, service, admin, admins)
+
+
+def _facility(root: Path, folder: Path, service: Account, admin: Account, admins: str) -> Iterator[Facility]:
     root.chmod(0o755)
     records = root / ".modama"
     records.mkdir(mode=0o755)
     (records / "site.json").write_text(json.dumps({"service": SERVICE}))
-    site_file = tmp_path / "site.toml"
+    site_file = folder / "site.toml"
     site_file.write_text(f'[site]\nname = "here"\nroot = "{root}"\nadministrators = "{admins}"\n\n[areas.adhoc]\n')
     for path in (records, records / "site.json", site_file):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    made = Facility(root, site_file, service, admin, tmp_path)
+    made = Facility(root, site_file, service, admin, folder)
     yield made
     left = [running for running in made.started if running.is_alive]
     for running in made.started:

@@ -362,10 +362,10 @@ def test_too_many_connections_are_told_so(facility: Facility, people: Accounts) 
         assert (facility.root / "adhoc/after").exists()
 
 
-def test_same_id_twice_is_an_error(keeper: Running, people: Accounts) -> None:
+def test_same_id_twice_is_an_error(keeper: Running, facility: Facility, people: Accounts) -> None:
     """While the first one is being done."""
     make_project(keeper.keys, people.alice)
-    raw = keeper.socket.parent / "storage" / PROJECT / SESSION / "raw"
+    raw = facility.root / PROJECT / SESSION / "raw"
     people.alice.makes(raw / "a")
     channel = keeper.channel()
     request = {
