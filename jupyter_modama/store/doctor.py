@@ -17,8 +17,10 @@ from jupyter_modama.core.model import Finding, Severity, Site
 from jupyter_modama.core.ports import Check
 from jupyter_modama.store import beneath, people
 from jupyter_modama.store.flags import set_immutable
-from jupyter_modama.store.machine import check_clock, check_settings, check_state
+from jupyter_modama.store.levels import check_areas, check_levels, check_people, check_times, file_systems
+from jupyter_modama.store.machine import check_clock, check_keeper, check_settings, check_state
 from jupyter_modama.store.probes import probe, unprobed
+from jupyter_modama.store.samba import check_samba
 
 OK, NOTE, WARNING, FAILURE = Severity.OK, Severity.NOTE, Severity.WARNING, Severity.FAILURE
 _CAP_LINUX_IMMUTABLE, _CAP_LEASE = 9, 28
@@ -38,14 +40,20 @@ def checks(root_fd: int, site: Site) -> list[Check]:
     return [
         row("root", check_root),
         row("file system", check_file_system),
+        row("areas", check_areas),
         row("space", check_space),
         row("immutable flag", check_immutable),
         row("open writers", check_leases),
         row("ACLs", check_acls),
         row("extended attributes", check_attributes),
         row("safe paths", check_openat2),
+        row("levels", check_levels),
+        row("people", check_people),
         row("kernel settings", check_settings),
+        row("keeper", check_keeper),
+        row("Samba", check_samba),
         row("clock", check_clock),
+        row("clock", check_times),
         row("state folder", check_state),
     ]
 
@@ -103,15 +111,21 @@ def mounted_as(device: int) -> tuple[str, tuple[str, ...]]:
 
 
 def check_space(root_fd: int, site: Site, name: str) -> Iterator[Finding]:
-    """Whether there is room for data."""
-    found = os.fstatvfs(root_fd)
+    """Whether there is room for data, on each file system of the tree."""
+    yield from _space(root_fd, name)
+    for area, fd in file_systems(root_fd):
+        yield from _space(fd, name, f" in {area}")
+
+
+def _space(fd: int, name: str, where: str = "") -> Iterator[Finding]:
+    found = os.fstatvfs(fd)
     if not found.f_blocks:
-        yield Finding(name, NOTE, "this file system does not say how much is free")
+        yield Finding(name, NOTE, f"this file system does not say how much is free{where}")
         return
     free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
-    shown = f"{free / 2**30:,.1f} of {total / 2**30:,.1f} GiB are free"
+    shown = f"{free / 2**30:,.1f} of {total / 2**30:,.1f} GiB are free{where}"
     if free == 0:
-        yield Finding(name, FAILURE, "the disk is full", "free some space before more data arrives")
+        yield Finding(name, FAILURE, f"the disk is full{where}", "free some space before more data arrives")
     elif free < LITTLE_SPACE or free < total * LITTLE_SHARE:
         yield Finding(name, WARNING, shown, "free some space before more data arrives")
     else:
@@ -119,7 +133,7 @@ def check_space(root_fd: int, site: Site, name: str) -> Iterator[Finding]:
     if found.f_files and found.f_favail < 0.02 * found.f_files:
         severity = FAILURE if found.f_favail == 0 else WARNING
         step = "remove small files, or have the file system made with more inodes"
-        yield Finding(name, severity, f"only {found.f_favail:,} more files fit", step)
+        yield Finding(name, severity, f"only {found.f_favail:,} more files fit{where}", step)
 
 
 # What sealing needs --------------------------------------------------------------------------------------------------
