@@ -45,7 +45,15 @@ def brought_by(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["jupyter_modama", "jupyter_modama.core.operations", "jupyter_modama.store.disk", "jupyter_modama.runner"]
+    "module",
+    [
+        "jupyter_modama",
+        "jupyter_modama.core.operations",
+        "jupyter_modama.store.disk",
+        "jupyter_modama.runner",
+        "jupyter_modama.keeper.__main__",
+        "jupyter_modama.keeper.worker",
+    ],
 )
 def test_core_and_store_bring_the_standard_library_only(module: str) -> None:
     """No web framework, no Jupyter, no numpy."""

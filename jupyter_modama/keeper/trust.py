@@ -8,7 +8,6 @@ import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import jupyter_modama
 from jupyter_modama.core.errors import NotAllowed, from_os
 from jupyter_modama.core.model import Site
 
@@ -22,7 +21,7 @@ def check_start(site_file: Path, site: Site, system_uids: Collection[int], state
             what=f"{site.root} is no managed tree: root is to write the service's address into "
             f"{site.root}/.modama/site.json first"
         )
-    package = Path(jupyter_modama.__file__).parent
+    package = Path(__file__).parents[1]
     for path in (site_file, Path(sys.executable), state, package, *_imported_from()):
         _check(path, ROOT)
     for path in _inside(package):

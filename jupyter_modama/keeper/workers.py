@@ -10,7 +10,6 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-import jupyter_modama
 from jupyter_modama.core.errors import Busy, NotAllowed, StorageError, from_os
 from jupyter_modama.core.model import Actor
 from jupyter_modama.store.judge import groups_of
@@ -19,7 +18,7 @@ from jupyter_modama.store.judge import groups_of
 START = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); from jupyter_modama.keeper.worker import main; sys.exit(main())"
 )
-PACKAGE = str(Path(jupyter_modama.__file__).resolve().parents[1])
+PACKAGE = str(Path(__file__).resolve().parents[2])
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}
 _LOG = logging.getLogger(__name__)
 
