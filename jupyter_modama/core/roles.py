@@ -17,7 +17,7 @@ def role_at(store: Store, actor: Actor, path: TreePath) -> Role:
     role of its project, so that the answer "not found" comes from the one who looks.
     """
     where = place(store.site, path)
-    if store.site.managed_by and store.in_group(actor.person.uid, store.site.administrators):
+    if store.site.managed_by and _administrates(store, actor):
         return Role.ADMINISTRATOR
     if not store.site.managed_by and _owns(store, actor, TreePath("")):
         return Role.ADMINISTRATOR
@@ -32,6 +32,13 @@ def role_at(store: Store, actor: Actor, path: TreePath) -> Role:
     if actor.person.uid in owners:
         return Role.OWNER
     return _by_access(store, actor, where.project)
+
+
+def _administrates(store: Store, actor: Actor) -> bool:
+    """Whether somebody administrates a managed tree: also its keeper, where nobody but itself asks it to act."""
+    if store.keeps_tree and actor.person.uid == store.me().uid:
+        return True
+    return store.in_group(actor.person.uid, store.site.administrators)
 
 
 def _owns(store: Store, actor: Actor, path: TreePath) -> bool:

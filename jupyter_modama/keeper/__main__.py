@@ -2,7 +2,7 @@
 
     python -I -m jupyter_modama.keeper --site /etc/modama/site.toml --socket /run/modama/keeper.sock --peer-uid 990
 
-By systemd (examples/systemd) it gets its socket already open, and starts with the first connection.
+By systemd (examples/systemd) it gets its socket already open. SIGTERM ends it, SIGUSR1 has it do the nightly pass.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def _serve(asked: Asked) -> None:
         keeper = Keeper(store, listener, asked.peer_uid, workers, limits)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: keeper.stop())
+        signal.signal(signal.SIGUSR1, lambda *_: keeper.nightly())
         _LOG.info("Keeping %s for uid %d", site.root, asked.peer_uid)
         keeper.serve()
     finally:

@@ -13,8 +13,8 @@ from dataclasses import asdict
 from typing import Any
 
 from jupyter_modama.core.errors import Busy, ModamaError, NotAllowed
-from jupyter_modama.core.model import Actor, Job, JobState
-from jupyter_modama.core.operations import Operation
+from jupyter_modama.core.model import Actor, Job, JobState, Via
+from jupyter_modama.core.operations import OPERATIONS, Operation
 from jupyter_modama.keeper import verbs
 from jupyter_modama.runner import Runner, plain
 from jupyter_modama.store import records
@@ -104,6 +104,17 @@ class Jobs:
         for follower in followers:
             follower(job)
 
+    def begin_nightly(self) -> None:
+        """Begin the nightly pass for nobody but the keeper itself, unless it is running."""
+        operation = OPERATIONS["site.nightly"]
+        me = Actor(self.store.me(), Via.CLI, "keeper")
+        try:
+            job_id = self.begin(operation, operation.wanted(), me, _nobody)
+        except ModamaError as error:
+            _LOG.error("The nightly pass did not begin: %s", error)
+        else:
+            _LOG.info("The nightly pass is the job %s", job_id)
+
     # after a restart -----------------------------------------------------------------------------------------------
 
     def resume(self) -> int:
@@ -118,7 +129,8 @@ class Jobs:
         try:
             actor = self._actor_of(job)
         except (ModamaError, OSError, ValueError) as error:
-            _LOG.warning("The job %s (%s of %s) cannot go on: %s", job.id, job.op, job.project, error)
+            _LOG.warning("The job %s (%s of %s) does not go on: %s", job.id, job.op, job.project, error)
+            self.cancel(job.id)
             return False
         begun = self.runner.resume(job, actor)
         if begun is not None:
@@ -149,6 +161,10 @@ class Jobs:
             raise NotAllowed(what=f"{job.op} is nothing that the keeper does")
         with open(self._actor_file(job.id), "rb") as file:
             return verbs.actor_of(self.store, self.peer_uid, json.load(file), job.op)
+
+
+def _nobody(job: Job) -> None:
+    """Nobody waits for this one."""
 
 
 def _key(name: str, wanted: dict[str, Any], uid: int) -> Key:

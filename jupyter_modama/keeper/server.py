@@ -24,6 +24,7 @@ from jupyter_modama.keeper.workers import Workers
 from jupyter_modama.runner import plain
 from jupyter_modama.store.disk import DiskStore
 
+STOP, NIGHT = b"x", b"n"
 _LOG = logging.getLogger(__name__)
 _CREDENTIALS = struct.Struct("=iII")
 PROGRESS = ("phase", "done", "total", "unit", "message")
@@ -52,15 +53,27 @@ class Keeper:
         waiting.register(self.listener, select.POLLIN)
         waiting.register(self._woken, select.POLLIN)
         self.listener.setblocking(False)
-        while self._woken.fileno() not in {fd for fd, _ in waiting.poll()}:
-            with suppress(OSError):  # gone already, or no descriptor is left: the next one has more luck
-                self._admit(self.listener.accept()[0])
+        while True:
+            ready = {fd for fd, _ in waiting.poll()}
+            if self._woken.fileno() in ready:
+                told = self._woken.recv(64)
+                if STOP in told:
+                    break
+                self.jobs.begin_nightly()
+            if self.listener.fileno() in ready:
+                with suppress(OSError):  # gone already, or no descriptor is left: the next one has more luck
+                    self._admit(self.listener.accept()[0])
         self._close()
 
     def stop(self) -> None:
         """From any thread, or from a handler of a signal."""
         with suppress(OSError):
-            self._wake.send(b"x")
+            self._wake.send(STOP)
+
+    def nightly(self) -> None:
+        """Begin the nightly pass; from where `stop` may be called."""
+        with suppress(OSError):
+            self._wake.send(NIGHT)
 
     def _close(self) -> None:
         self.listener.close()

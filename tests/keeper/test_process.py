@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -271,3 +272,18 @@ def eventually(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_nightly_pass_ends_memberships(facility: Facility, keeper: Running, people: Accounts) -> None:
+    """Asked for by a signal, done by the keeper for itself, and told in the audit."""
+    make_project(keeper.keys, people.alice)
+    today = datetime.now(UTC).date()
+    add = (f"{people.bob.login}:member:{today}", people.carol.login)
+    done(keeper.keys, people.alice, "project.set_members", project=PROJECT, add=add)
+    record = facility.root / PROJECT / ".modama/project.json"
+    record.write_text(record.read_text().replace(str(today), "2026-01-01"))
+    assert people.bob.reads(facility.root / PROJECT)
+    keeper.process.send_signal(signal.SIGUSR1)
+    eventually(lambda: not people.bob.reads(facility.root / PROJECT))
+    assert people.carol.reads(facility.root / PROJECT)
+    eventually(lambda: '"site.nightly"' in (keeper.state / "audit.jsonl").read_text())
