@@ -22,6 +22,7 @@ import pytest
 from jupyter_modama.core import errors
 from jupyter_modama.core.model import Job, JobState
 from jupyter_modama.core.operations import OPERATIONS, Kind
+from jupyter_modama.core.paths import TreePath
 from jupyter_modama.shell import arguments
 from jupyter_modama.shell.progress import Bar, line_of
 from jupyter_modama.shell.tables import shown, size, text_of, width
@@ -91,6 +92,7 @@ LINES = {
     "session.list": ("session list adhoc/p --sort -name", "writable"),
     "session.show": ("session show adhoc/p s", "state: writable"),
     "session.create": ("session create adhoc/p --name t", "raw: adhoc/p/t/raw"),
+    "session.make": ("session make adhoc/p old", "raw: adhoc/p/old/raw"),
     "session.update": ("session update adhoc/p s --title New", "title: New"),
     "session.rename": ("session rename adhoc/p s u", "name: u"),
     "session.remove": ("session remove adhoc/p empty", "adhoc/p/empty"),
@@ -105,6 +107,7 @@ LINES = {
     "entry.explain": ("entry explain adhoc/p/s/raw/a.dat", "You can change this file"),
     "entry.metadata": ("entry metadata adhoc/p/s/raw/a.dat", "adhoc/p/s/raw/a.dat"),
     "entry.links": ("entry links adhoc/p/s/raw/a.dat", "modama.load('adhoc/p/s/raw/a.dat')"),
+    "entry.move": ("entry move adhoc/p/old adhoc/p/s/raw", "adhoc/p/s/raw/old"),
     "job.list": ("job list", "session.seal"),
     "job.show": ("job show 20260101-000000-00000000", "session.seal"),
     "job.cancel": ("job cancel 20260101-000000-00000000", "cancelled"),
@@ -119,6 +122,8 @@ def prepare(operation: str, do: Any, store: Any) -> None:
     """What an operation needs beside the session."""
     if operation == "session.remove":
         do("session.create", project="adhoc/p", name="empty")
+    if operation in {"session.make", "entry.move"}:
+        store.make_folder(TreePath("adhoc/p/old"), like="folder")
     if operation.startswith("job."):
         store.jobs.write(Job("20260101-000000-00000000", "session.seal", {}, "me", JobState.INTERRUPTED))
     if operation in NEEDS_SEAL:

@@ -19,6 +19,7 @@ from jupyter_modama.core.seal_state import read_state, seal_warning
 
 NOTES = "notes.md"
 NOTES_MADE = "notes_made"
+MADE_OF = "made_of"  # in the record of a session: the name of the folder that became its raw
 PATIENCE_S = 1.5
 SORTS = ("name", "-name", "modified", "-modified")
 S = SessionState

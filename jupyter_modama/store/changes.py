@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import json
 import os
 import re
 import secrets
@@ -18,8 +19,8 @@ from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat
 from jupyter_modama.core.removal import OWN_RECORDS
-from jupyter_modama.core.sessions import NOTES, mark_of
-from jupyter_modama.store.beneath import FOLDER, PATH_ONLY, open_beneath, opened
+from jupyter_modama.core.sessions import MADE_OF, NOTES, mark_of
+from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, open_beneath, opened
 from jupyter_modama.store.status import stat_at
 
 FORGOTTEN_S = 3600.0
@@ -103,16 +104,23 @@ def rename(parent: int, old: str, new: str) -> None:
 
     Raises: FileExistsError, OSError.
     """
-    if _libc.renameat2(parent, os.fsencode(old), parent, os.fsencode(new), _NO_REPLACE) == 0:
+    move(parent, old, parent, new)
+
+
+def move(old_parent: int, old: str, new_parent: int, new: str) -> None:
+    """Rename an entry into another folder of the same file system, never over something that is there.
+
+    Raises: FileExistsError, OSError (EXDEV across file systems: nothing is ever copied).
+    """
+    if _libc.renameat2(old_parent, os.fsencode(old), new_parent, os.fsencode(new), _NO_REPLACE) == 0:
         return
     number = ctypes.get_errno()
     if number not in {errno.EINVAL, errno.ENOSYS}:
         raise OSError(number, os.strerror(number), new)
-    # A file system that cannot refuse to replace by itself, such as NFS: look first.
-    try:
-        os.stat(new, dir_fd=parent, follow_symlinks=False)
+    try:  # a file system that cannot refuse to replace by itself, such as NFS: look first
+        os.stat(new, dir_fd=new_parent, follow_symlinks=False)
     except FileNotFoundError:
-        os.rename(old, new, src_dir_fd=parent, dst_dir_fd=parent)
+        os.rename(old, new, src_dir_fd=old_parent, dst_dir_fd=new_parent)
     else:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
 
@@ -225,6 +233,8 @@ def _remove_records(folder: int) -> None:
 
 def discard(parent: int, name: str) -> None:
     """Remove a folder of ours that was never finished: our own files and empty folders, nothing else."""
+    if _brought_back(parent, name):
+        return
     with suppress(OSError):
         fd = os.open(name, FOLDER, dir_fd=parent)
         try:
@@ -262,3 +272,17 @@ def clear_leftovers(parent: int) -> None:
                 os.close(fd)
                 if age > FORGOTTEN_S:
                     discard(parent, name)
+
+
+def _brought_back(parent: int, name: str) -> bool:
+    """Whether a folder was being made a session of when a crash came: it has its name again, with all that is in it."""
+    try:
+        with opened(parent, TreePath(f"{name}/{RECORDS}/session.json"), FILE) as fd:
+            made_of, inode = json.loads(os.read(fd, 1 << 20))[MADE_OF]
+        with opened(parent, TreePath(name), FOLDER) as fd, os.scandir(fd) as entries:
+            if "/" in made_of or inode not in {entry.inode() for entry in entries}:
+                return False
+        _put_back(parent, name, made_of)
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+    return True

@@ -51,6 +51,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "modama"
 
 
+def _elsewhere(old: TreePath, new: TreePath) -> str:
+    return (
+        f"“{old.shown}” lies on another file system than “{new.parent.shown}”, and moving there would be copying; "
+        "please copy it with a program such as rsync, compare, and remove the original"
+    )
+
+
 class NoReaders:
     """Stands in where no readers are at hand."""
 
@@ -74,7 +81,7 @@ class DiskStore:
             self.root_fd = os.open(site.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise StorageError(what=f"opening the data tree {site.root}", why=error.strerror or str(error)) from error
-        self.audit = FileAudit(state / "audit.jsonl")
+        self.audit = FileAudit(state / "audit.jsonl", site.audit if keeps_tree else None)
         self.jobs = JobFolder(state / "jobs")
         self.readers: Readers = NoReaders()
         self.index = Index(self.root_fd, site.root, cache or cache_folder(), lambda path: is_records(self.site, path))
@@ -354,6 +361,23 @@ class DiskStore:
             except FileExistsError as error:
                 raise AlreadyExists(what=f"something called “{new.shown}”") from error
             os.fsync(parent)
+
+    def move(self, old: TreePath, new: TreePath) -> None:
+        """Rename an entry into another folder, never over something that is there, and never by copying.
+
+        Raises: Conflict where that lies on another file system.
+        """
+        with self.opened(old.parent, FOLDER, "moving from") as source, self.opened(new.parent, FOLDER) as target:
+            try:
+                changes.move(source, old.name, target, new.name)
+            except FileExistsError as error:
+                raise AlreadyExists(what=f"something called “{new.shown}”") from error
+            except OSError as error:
+                if error.errno == errno.EXDEV:
+                    raise Conflict(what=_elsewhere(old, new)) from error
+                raise self._said(error, old, "moving") from error
+            os.fsync(source)
+            os.fsync(target)
 
     def remove_session_folder(self, path: TreePath, notes: Stat | None) -> None:
         """Remove a session that holds only folders, its own record and these untouched notes.

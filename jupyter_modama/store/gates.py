@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_modama.core.errors import Conflict
 from jupyter_modama.core.gate import ALL, LOOK, Gate, templates
 from jupyter_modama.core.layout import place, project_place
-from jupyter_modama.core.model import Area, PersonKind, Role
+from jupyter_modama.core.model import Area, EntryKind, PersonKind, Role
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.store import acl, locks, records
@@ -106,12 +106,14 @@ class DiskGates:
     ) -> Generator[int, None, Found]:
         """Compare what all folders and files of a project grant with its gate, and mend it where that is wanted.
 
-        `top`: the project, or a folder in it; `spare`: paths below that.
+        `top`: the project, or something in it; `spare`: paths below that.
         """
         where = place(self.store.site, top)
         area, by_group = where.layout, where.layout.members == "group"
         gid = self.store.stat(where.project).gid if by_group else None
-        with self.store.opened(top, FOLDER, "going through") as fd, self.store.translated(top, "going through"):
+        alone = self.store.stat(top).kind is EntryKind.FILE
+        above = top.parent if alone else top
+        with self.store.opened(above, FOLDER, "going through") as fd, self.store.translated(top, "going through"):
             one = Pass(
                 templates(gate, area),
                 mend=mend,
@@ -121,7 +123,7 @@ class DiskGates:
                 gid=gid,
                 known_uid=lambda uid: self.store.person(uid).kind is not PersonKind.UNKNOWN,
             )
-            yield from one.run(fd)
+            yield from one.run_file(fd, top.name) if alone else one.run(fd)
         return one.found
 
     @contextmanager

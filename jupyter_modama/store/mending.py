@@ -66,11 +66,22 @@ class Found:
     left: dict[Drift, int] = field(default_factory=dict)  # what this process may not mend
     mendable: tuple[Drift, ...] = MENDED
 
-    def add(self, drift: Drift, at: Node | TreePath) -> None:
+    def add(self, drift: Drift, at: Node | _Single | TreePath) -> None:
         self.counts[drift] = self.counts.get(drift, 0) + 1
         some = self.examples.setdefault(drift, [])
         if len(some) < EXAMPLES:
             some.append(at if isinstance(at, TreePath) else at.path)
+
+
+class _Single:
+    """An entry of the current folder that no walk came to."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.path = name, TreePath(name)
+
+    @property
+    def status(self) -> os.stat_result:
+        return os.stat(self.name, follow_symlinks=False)
 
 
 class Pass:
@@ -113,6 +124,18 @@ class Pass:
         Raises: OSError.
         """
         yield from apart(lambda tell: self._go(top, tell))
+
+    def run_file(self, folder: int, name: str) -> Iterator[int]:
+        """The same for one file in an open folder.
+
+        Raises: OSError.
+        """
+        yield from apart(lambda tell: self._go_file(folder, name))
+
+    def _go_file(self, folder: int, name: str) -> None:
+        self._device = os.fstat(folder).st_dev
+        os.fchdir(folder)
+        self._file_at(_Single(name))
 
     def _go(self, top: int, tell: Tell) -> None:
         self._device = os.fstat(top).st_dev
@@ -181,7 +204,7 @@ class Pass:
 
     # files ---------------------------------------------------------------------------------------------------------
 
-    def _file_at(self, node: Node) -> None:
+    def _file_at(self, node: Node | _Single) -> None:
         """Look at what has a name in the current folder, where no link is followed; whatever it is by now.
 
         Where many in a row had to be mended, the look by name is left out: it is done again with the file open.
@@ -198,7 +221,7 @@ class Pass:
         except OSError as error:
             self._failed(node.path, error)
 
-    def _is_right(self, mine: bytes, node: Node) -> bool:
+    def _is_right(self, mine: bytes, node: Node | _Single) -> bool:
         if not self.report and mine and mine in self._files and self.gid is None:
             return True
         status = node.status
@@ -210,7 +233,7 @@ class Pass:
             return False
         return mine in self._files if mine or self._files[0] else status.st_mode & 0o777 in self._modes
 
-    def _mend_file_at(self, node: Node, mine: bytes | None) -> None:
+    def _mend_file_at(self, node: Node | _Single, mine: bytes | None) -> None:
         """Judge and mend the inode that is held open, whatever happens to its name meanwhile."""
         fd = _held(node.name)
         try:
@@ -265,14 +288,14 @@ class Pass:
 
     # both ----------------------------------------------------------------------------------------------------------
 
-    def _count(self, drift: Drift, at: Node | TreePath, changeable: bool) -> None:
+    def _count(self, drift: Drift, at: Node | _Single | TreePath, changeable: bool) -> None:
         """Note what differs, where it may differ: what is sealed stays as it is."""
         if changeable:
             self.found.add(drift, at)
         else:
             self.found.sealed += 1
 
-    def _refused(self, drift: Drift, at: Node | TreePath, fd: int, error: OSError) -> None:
+    def _refused(self, drift: Drift, at: Node | _Single | TreePath, fd: int, error: OSError) -> None:
         """What could not be mended: sealed, or not ours. Raises: OSError for anything else."""
         if error.errno not in _REFUSED:
             raise error
@@ -280,7 +303,7 @@ class Pass:
         if changeable:
             self.found.left[drift] = self.found.left.get(drift, 0) + 1
 
-    def _owner(self, uid: int, at: Node | TreePath) -> None:
+    def _owner(self, uid: int, at: Node | _Single | TreePath) -> None:
         known = self._owners.get(uid)
         if known is None:
             known = self._owners[uid] = self.known_uid(uid)

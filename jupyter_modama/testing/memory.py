@@ -159,6 +159,9 @@ class MemoryGates:
         node.uid, node.mode = 0, 0o3700
         self.write(project, Gate(), gate)
 
+    def dress(self, path: TreePath) -> None:
+        self.store._node(path).uid = 0
+
     def adopt(self, project: TreePath) -> None:
         node = self.store._node(project)
         node.uid, node.mode = 0, node.mode | 0o3000
@@ -467,6 +470,14 @@ class MemoryStore:
             raise AlreadyExists(what=f"something called “{new.shown}”")
         parent.inner[new.name] = parent.inner.pop(old.name)
         parent.modified = self._tick()
+
+    def move(self, old: TreePath, new: TreePath) -> None:
+        source, target = self._folder(old.parent, WRITE | ENTER), self._folder(new.parent, WRITE | ENTER)
+        self._node(old)
+        if new.name in target.inner:
+            raise AlreadyExists(what=f"something called “{new.shown}”")
+        target.inner[new.name] = source.inner.pop(old.name)
+        source.modified = target.modified = self._tick()
 
     def remove_session_folder(self, path: TreePath, notes: Stat | None) -> None:
         parent = self._folder(path.parent, WRITE | ENTER)
