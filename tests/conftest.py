@@ -11,6 +11,7 @@ import pytest
 from jupyter_modama.core.model import Actor, Site, Via
 from jupyter_modama.runner import local_actor
 from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Account, Accounts, accounts
 from jupyter_modama.testing.doing import Does
 from jupyter_modama.testing.trees import reachable_folder
@@ -27,6 +28,15 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
         monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
     for name in ("MODAMA_SITE", "MODAMA_ROOT"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def removable_audit(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The system's audit in a test's folder carries flags, with which the folder could not be removed."""
+    folder: Path | None = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    if folder is not None and any(folder.glob("state/audit*.jsonl")):
+        trees.clear(folder / "state")
 
 
 @pytest.fixture

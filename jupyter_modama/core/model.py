@@ -550,6 +550,13 @@ class Area:
 class SealRules:
     undo_minutes: int = 15
     confirm: str = "dialog"
+    reverify_days: int = 180  # after which the nightly pass reads a sealed session again; 0: never
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRules:
+    keep_days: int = 3650
+    rotate_mb: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -581,6 +588,7 @@ class Site:
     areas: tuple[Area, ...] = ()
     any_area: bool = True  # every top-level folder is an area (MODAMA_ROOT alone)
     seal: SealRules = SealRules()
+    audit: AuditRules = AuditRules()
     services: dict[str, Any] = field(default_factory=dict)
     tools: tuple[Tool, ...] = ()
     delegates: dict[str, Any] = field(default_factory=dict)

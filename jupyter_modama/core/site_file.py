@@ -10,7 +10,7 @@ from typing import Any, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from jupyter_modama.core.errors import Invalid
-from jupyter_modama.core.model import Area, Level, SealRules, Site
+from jupyter_modama.core.model import Area, AuditRules, Level, SealRules, Site
 from jupyter_modama.core.names import broken_rule
 from jupyter_modama.core.tools import near, read_tool
 
@@ -33,7 +33,7 @@ SERVICES: dict[str, dict[str, str]] = {
 }
 AS_TEXT = {"hub", "permalink"}
 SITE_KEYS = ("name", "root", "account", "administrators", "minimum_uid", "instruments")
-TABLES = ("site", "areas", "seal", "services", "tool", "delegates")
+TABLES = ("site", "areas", "seal", "audit", "services", "tool", "delegates")
 KINDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "a table", list: "a list", tuple: "a list"}
 
 
@@ -53,6 +53,12 @@ def site_from(tables: dict[str, Any], file: str) -> Site:
     seal = SealRules(**_fields(SealRules, _table(tables, "seal", file), f"{file}: [seal]"))
     if seal.undo_minutes < 0:
         raise Invalid(what=f"{file}: [seal] undo_minutes is to be 0 or more")
+    if seal.reverify_days < 0:
+        raise Invalid(what=f"{file}: [seal] reverify_days is to be 0 (never) or more")
+    audit = AuditRules(**_fields(AuditRules, _table(tables, "audit", file), f"{file}: [audit]"))
+    for key in ("keep_days", "rotate_mb"):
+        if getattr(audit, key) < 1:
+            raise Invalid(what=f"{file}: [audit] {key} is to be 1 or more")
     rows = tables.get("tool", [])
     if not isinstance(rows, list):
         raise Invalid(what=f"{file}: tools are written as [[tool]], with two brackets")
@@ -61,6 +67,7 @@ def site_from(tables: dict[str, Any], file: str) -> Site:
         areas=areas,
         any_area=not areas,
         seal=seal,
+        audit=audit,
         services=services(_table(tables, "services", file), f"{file}: [services]"),
         tools=tuple(read_tool(row, f"{file}: [[tool]] number {n}") for n, row in enumerate(rows, 1)),
         delegates={

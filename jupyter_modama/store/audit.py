@@ -3,6 +3,9 @@
 One line at the begin and one at the end of each change. A begin without an end, of a process that is gone, is closed as
 interrupted when the next process starts: each process holds the lock of a file of its own as long as it lives, which
 says so whatever the number of the process is, in another container and on another host with the same home, too.
+
+The audit of the system is append-only by the flag of the file system where that can be, rotates by size and month, and
+what is full becomes immutable. The audit of a person is one file, which is theirs.
 """
 
 from __future__ import annotations
@@ -15,33 +18,42 @@ import secrets
 import socket
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jupyter_modama.core.errors import from_os
+from jupyter_modama.core.model import AuditRules
+from jupyter_modama.store.audit_files import AuditFiles, begun_in_an_earlier_month, line_of
 
 _LOG = logging.getLogger(__name__)
 DOING = "writing down in the audit of your account what is done"
 
 
 class FileAudit:
-    """An audit in one file, shared by all processes of a person or service on this machine."""
+    """An audit in one file, shared by all processes of a person or service on this machine.
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    With `rules` it is the system's: it rotates, and carries the flags.
+    """
+
+    def __init__(self, file: Path, rules: AuditRules | None = None) -> None:
+        self.file, self.rules = file, rules
+        self.files = AuditFiles(file)
         self._life: Life | None = None
+        self._settled = 0  # the inode of the current file when this process looked after it last
 
-    def begin(self, op: str, actor: str, target: str, wanted: dict[str, Any]) -> str:
+    def begin(
+        self, op: str, actor: str, target: str, wanted: dict[str, Any], facts: Mapping[str, Any] | None = None
+    ) -> str:
         """Write that something begins, before its first effect. The answer names the line for `end`.
 
         Raises: DiskFull, NotAllowed, StorageError; then nothing must be done.
         """
         line = secrets.token_hex(8)
         try:
-            entry = {"line": line, "op": op, "actor": actor, "target": target, "wanted": wanted}
+            entry = {"line": line, "op": op, "actor": actor, "target": target, "wanted": wanted, **(facts or {})}
             with self._open() as fd:
                 me = {"pid": os.getpid(), "host": socket.gethostname(), "life": self._living()}
                 _append(fd, {**entry, **me})
@@ -59,21 +71,82 @@ class FileAudit:
 
     @contextmanager
     def _open(self) -> Iterator[int]:
-        """The file, kept from other writers meanwhile."""
+        """The file, kept from other writers meanwhile; a full one has been put away before."""
         self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fd = os.open(self.file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = self._locked()
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            if self.rules is not None and self._look_after(fd, self.rules):
+                os.close(fd)
+                fd = -1
+                fd = self._locked()
+                self._look_after(fd, self.rules, rotate=False)
             yield fd
+        finally:
+            if fd >= 0:
+                os.close(fd)
+
+    def _locked(self) -> int:
+        """The current file with its lock: who waited for it can have got one that was put away meanwhile."""
+        while True:
+            fd = os.open(self.file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX)
+                with suppress(FileNotFoundError):
+                    if self.file.lstat().st_ino == os.fstat(fd).st_ino:
+                        return fd
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)
+
+    def _look_after(self, fd: int, rules: AuditRules, *, rotate: bool = True) -> bool:
+        """Give the files their flags, and put a full one away; answers whether there is another one now.
+
+        That it cannot be put away keeps nothing from being written down.
+        """
+        found, now = os.fstat(fd), datetime.now(UTC)
+        if found.st_ino != self._settled or found.st_nlink > 1:
+            self.files.settle(fd)
+            self._settled = found.st_ino
+        full = found.st_size >= rules.rotate_mb << 20 or begun_in_an_earlier_month(fd, now)
+        if not (rotate and full):
+            return False
+        try:
+            self._rotate(fd, now)
+        except OSError:
+            _LOG.exception("The audit could not be rotated and goes on in the same file")
+            self._settled = 0
+            return False
+        with suppress(OSError):
+            self.files.drop_old(rules.keep_days, now)
+        return True
+
+    def _rotate(self, fd: int, now: datetime) -> None:
+        """Begin another file; what is under way stands in its head, so that its end is looked for nowhere else."""
+        alive = [{"line": line, "life": life} for line, life in _open_lines(_read(fd)).items()]
+        self.files.rotate(fd, line_of({"under_way": alive}, now), now)
+
+    def rotate(self) -> None:
+        """Put the current file away now, if there is anything in it.
+
+        Raises: OSError.
+        """
+        self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fd = self._locked()
+        try:
+            self.files.settle(fd)
+            if os.fstat(fd).st_size:
+                self._rotate(fd, datetime.now(UTC))
         finally:
             os.close(fd)
 
     def lines(self) -> list[dict[str, Any]]:
-        """All lines that can be read; a cut one is passed over."""
-        try:
-            return list(_entries(self.file.read_bytes()))
-        except FileNotFoundError:
-            return []
+        """All lines that can be read, those of full files too; a cut one is passed over."""
+        found: list[dict[str, Any]] = []
+        for path in (*self.files.full(), self.file):
+            with suppress(FileNotFoundError):
+                found += (entry for entry in _entries(path.read_bytes()) if "line" in entry)
+        return found
 
     @property
     def _lives(self) -> Path:
@@ -109,10 +182,10 @@ class FileAudit:
 
 def _append(fd: int, entry: dict[str, Any]) -> None:
     """Add a line, on the disk when this returns; one before it that a full disk or a crash has cut stays as it is."""
-    text = json.dumps({"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}, default=str)
+    text = line_of(entry, datetime.now(UTC))
     size = os.fstat(fd).st_size
     begin = b"" if size == 0 or os.pread(fd, 1, size - 1) == b"\n" else b"\n"
-    view = memoryview(begin + text.encode("utf-8", "backslashreplace") + b"\n")
+    view = memoryview(begin + text)
     while view:
         view = view[os.write(fd, view) :]
     os.fdatasync(fd)
@@ -138,7 +211,9 @@ def _open_lines(raw: bytes) -> dict[str, str]:
     """The lines that were begun and have no end, with the life of the process that began them."""
     found: dict[str, str] = {}
     for entry in _entries(raw):
-        if "op" in entry:
+        if isinstance(entry.get("under_way"), list):
+            found.update((str(row.get("line")), str(row.get("life", ""))) for row in entry["under_way"])
+        elif "op" in entry:
             found[str(entry.get("line"))] = str(entry.get("life", ""))
         else:
             found.pop(str(entry.get("line")), None)

@@ -1,4 +1,4 @@
-"""The immutable flag of an inode.
+"""The flags of an inode that keep it from being changed: immutable, and append-only.
 
 Source: ioctl_iflags(2), Linux.
 """
@@ -10,7 +10,7 @@ import fcntl
 import os
 import struct
 
-GET, SET, IMMUTABLE = 0x80086601, 0x40086602, 0x10
+GET, SET, IMMUTABLE, APPEND_ONLY = 0x80086601, 0x40086602, 0x10, 0x20
 _NOT_HERE = {errno.EPERM, errno.EACCES, errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EROFS}
 
 
@@ -32,11 +32,30 @@ def set_immutable(fd: int, on: bool) -> bool:
 
     Raises: OSError.
     """
+    return change(fd, add=IMMUTABLE if on else 0, remove=0 if on else IMMUTABLE)
+
+
+def change(fd: int, *, add: int = 0, remove: int = 0) -> bool:
+    """Set and clear flags of an open file or folder in one step; answers whether that changed anything.
+
+    Raises: OSError.
+    """
     flags = _flags(fd)
-    wanted = flags | IMMUTABLE if on else flags & ~IMMUTABLE
+    wanted = flags & ~remove | add
     if wanted == flags:
         return False
     fcntl.ioctl(fd, SET, struct.pack("=i", wanted))  # the kernel takes an int, whatever the manual page says
+    return True
+
+
+def try_change(fd: int, *, add: int = 0, remove: int = 0) -> bool:
+    """The same; answers whether the flags are so now, False where this process or the file system cannot."""
+    try:
+        change(fd, add=add, remove=remove)
+    except OSError as error:
+        if error.errno in _NOT_HERE:
+            return False
+        raise
     return True
 
 

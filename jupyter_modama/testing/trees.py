@@ -73,10 +73,10 @@ def changeable(top: Path) -> list[str]:
 
 
 def clear(top: Path) -> None:
-    """Take the immutable flag away everywhere, so that a test's folder can be removed."""
+    """Take the flags away everywhere, so that a test's folder can be removed."""
     for _, fd in entries(top):
         with suppress(OSError):
-            flags.set_immutable(fd, False)
+            flags.change(fd, remove=flags.IMMUTABLE | flags.APPEND_ONLY)
 
 
 def checked(session: Path) -> subprocess.CompletedProcess[str]:
