@@ -100,6 +100,8 @@ LINES = {
     "session.seal": ("session seal adhoc/p s --note done", "state: sealed"),
     "session.undo_seal": ("session undo-seal adhoc/p s", "state: writable"),
     "session.unseal": ("session unseal adhoc/p s --reason mistake", "state: writable"),
+    "session.request_unseal": ("session request-unseal adhoc/p s --reason crooked", "reason: crooked"),
+    "session.requests": ("session requests", "crooked"),
     "session.verify": ("session verify adhoc/p s", "files: 1"),
     "folder.list": ("folder list adhoc/p/s/raw --sort -size", "2.0 KiB"),
     "folder.sort": ("folder sort adhoc/p/s/raw --sort -size", "a.dat"),
@@ -115,7 +117,7 @@ LINES = {
     "doctor.run": ("doctor", "root: "),
 }
 NEEDS_ROOT = {"project.set_members", "project.transfer", "project.adopt", "person.find"}  # somebody else, or the system
-NEEDS_SEAL = {"session.undo_seal", "session.unseal", "session.verify"}
+NEEDS_SEAL = {"session.undo_seal", "session.request_unseal", "session.requests", "session.unseal", "session.verify"}
 
 
 def prepare(operation: str, do: Any, store: Any) -> None:
@@ -128,6 +130,8 @@ def prepare(operation: str, do: Any, store: Any) -> None:
         store.jobs.write(Job("20260101-000000-00000000", "session.seal", {}, "me", JobState.INTERRUPTED))
     if operation in NEEDS_SEAL:
         do("session.seal", project="adhoc/p", session="s")
+    if operation == "session.requests":
+        do("session.request_unseal", project="adhoc/p", session="s", reason="crooked")
 
 
 def test_every_operation_has_a_line() -> None:

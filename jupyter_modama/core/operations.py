@@ -25,6 +25,7 @@ from jupyter_modama.core import (
     nightly,
     projects,
     removal,
+    requests,
     sealing,
     sessions,
     spreading,
@@ -157,6 +158,8 @@ ROWS = (
     Operation(
         "session.unseal", unsealing.unseal_session, R.ADMINISTRATOR, K.LONG, S.SESSION, check=unsealing.check_unseal
     ),
+    Operation("session.request_unseal", requests.request_unseal, R.MEMBER, K.CHANGE, S.SESSION),
+    Operation("session.requests", requests.list_requests, R.ADMINISTRATOR, K.READ, S.SITE),
     Operation(
         "session.verify",
         verifying.verify_session,

@@ -10,6 +10,7 @@ from jupyter_modama.core.errors import Conflict, NotAllowed, NotSealed, ReasonMi
 from jupyter_modama.core.layout import Place
 from jupyter_modama.core.model import Actor, Progress, Protection, Role, Seal, Session, SessionState
 from jupyter_modama.core.ports import Store
+from jupyter_modama.core.requests import RECORD as UNSEAL_REQUEST
 from jupyter_modama.core.roles import role_at
 from jupyter_modama.core.seal_state import (
     JOURNAL,
@@ -173,4 +174,5 @@ def _unseal(
             yield Progress("unsealing", done, seal.files if seal else 0)
         yield from mend_part(store, where.project, where.raw)  # members can have changed since the seal
         store.proof.forget(where.session, JOURNAL)
+        store.proof.forget(where.session, UNSEAL_REQUEST)
     return session_at(store, actor, where.session, role_at(store, actor, where.session))
