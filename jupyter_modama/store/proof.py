@@ -114,12 +114,9 @@ class DiskProof:
         """Put manifest and seal away under `.modama/old/<time>/`, so that nothing of it is lost."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
         with self.box(session) as box, self._folder(session, "putting away the seal of") as parent:
-            with suppress(FileExistsError):
-                os.mkdir(OLD, 0o755, dir_fd=box)
-            old = os.open(OLD, FOLDER, dir_fd=box)
+            old = _folder_in(box, OLD)
             try:
-                os.mkdir(stamp, 0o755, dir_fd=old)
-                away = os.open(stamp, FOLDER, dir_fd=old)
+                away = _folder_in(old, stamp)
                 try:
                     with suppress(FileNotFoundError):
                         os.unlink(HASHES, dir_fd=box)
@@ -217,6 +214,19 @@ class DiskProof:
         appending = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         with self.box(session) as box, open(os.open(HASHES, appending, 0o644, dir_fd=box), "wb") as file:
             file.write(text.encode())
+
+
+def _folder_in(box: int, name: str) -> int:
+    """A descriptor of a folder of ours that all may look into, whatever the umask; made where it is missing."""
+    with suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=box)
+    fd = os.open(name, FOLDER, dir_fd=box)
+    try:
+        os.fchmod(fd, 0o755)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
 
 
 def _sha256(text: bytes) -> str:
