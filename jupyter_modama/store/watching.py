@@ -22,6 +22,7 @@ from jupyter_modama.core.model import Area, SessionState
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.core.seal_state import read_state
+from jupyter_modama.core.spreading import is_kept
 from jupyter_modama.store.beneath import FOLDER, opened
 from jupyter_modama.store.fanotify import CLOSED, CREATED, MOVED_TO, Hint, Hints
 from jupyter_modama.store.fanotify import FOLDER as OF_FOLDER
@@ -137,7 +138,7 @@ class Watcher:
         record, _ = record_or_warning(self.store, where.project, "project")
         by_group = where.layout.members == "group"
         gate = read_gate(project, owners or self.store.owner_uids(where.project), record, by_group)
-        return gate if by_group or gate.is_shared else None
+        return gate if is_kept(gate, where.layout) else None
 
     def _spared(self, where: Place) -> tuple[TreePath, ...] | None:
         """What below the folder is sealed, or being sealed; None where the folder itself is."""
