@@ -76,6 +76,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/entry.move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move a file or folder into a folder of a session; what it grants then is what its new project says. */
+        post: operations["entry.move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/entry.show": {
         parameters: {
             query?: never;
@@ -509,6 +526,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/session.make": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a session of a folder: all that is in it becomes the raw data of a session with its name. */
+        post: operations["session.make"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/session.remove": {
         parameters: {
             query?: never;
@@ -537,6 +571,41 @@ export interface paths {
         put?: never;
         /** Give a session another name; its seal and its manifest stay valid. */
         post: operations["session.rename"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/session.request_unseal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask the administrators to unseal a session, with a reason; asked again, the new reason counts. */
+        post: operations["session.request_unseal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/session.requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List which sessions people ask to have unsealed, those who ask longest first. */
+        get: operations["session.requests.get"];
+        put?: never;
+        /** List which sessions people ask to have unsealed, those who ask longest first. */
+        post: operations["session.requests"];
         delete?: never;
         options?: never;
         head?: never;
@@ -658,6 +727,23 @@ export interface paths {
         put?: never;
         /** Hash the raw files again and name each one that is missing, changed or new. */
         post: operations["session.verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/site.nightly": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End memberships whose last day is over, finish cut-off changes, and mend what grants too much or too little. */
+        post: operations["site.nightly"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1093,6 +1179,11 @@ export interface components {
             /** @default  */
             cursor: string;
         };
+        /** ListRequests */
+        ListRequests: {
+            /** @default  */
+            area: string;
+        };
         /** ListSessions */
         ListSessions: {
             project: string;
@@ -1112,6 +1203,18 @@ export interface components {
          * @description Make a data tree in the person's home, for a server that has none yet.
          */
         MakeRoot: Record<string, never>;
+        /**
+         * MakeSession
+         * @description `session`: the folder in the project that becomes one; `path_b64`: its path.
+         */
+        MakeSession: {
+            project: string;
+            session: string;
+            /** @default  */
+            title: string;
+            /** @default  */
+            path_b64: string;
+        };
         /** Member */
         Member: {
             person: components["schemas"]["Person"];
@@ -1131,6 +1234,38 @@ export interface components {
             unit: string;
             /** @default  */
             source: string;
+        };
+        /**
+         * MoveEntry
+         * @description `to`: the folder that it is moved into.
+         */
+        MoveEntry: {
+            path: string;
+            to: string;
+            /** @default  */
+            path_b64: string;
+            /** @default  */
+            to_b64: string;
+        };
+        /**
+         * NightlyReport
+         * @description `ended` memberships, `finished` changes that had been cut off, entries `mended` or that differ; what failed.
+         */
+        NightlyReport: {
+            /** @default 0 */
+            projects: number;
+            /** @default 0 */
+            ended: number;
+            /** @default 0 */
+            finished: number;
+            /** @default 0 */
+            mended: number;
+            /** @default 0 */
+            differing: number;
+            /** @default [] */
+            problems: string[];
+            /** @default  */
+            sentence: string;
         };
         /** OpenInLibertem */
         OpenInLibertem: {
@@ -1319,8 +1454,27 @@ export interface components {
             /** @default  */
             path_b64: string;
         };
+        /** RequestUnseal */
+        RequestUnseal: {
+            project: string;
+            session: string;
+            /** @default  */
+            reason: string;
+            /** @default  */
+            path_b64: string;
+        };
         /** RunDoctor */
         RunDoctor: Record<string, never>;
+        /**
+         * RunNightly
+         * @description `area`: only that one; `look_only`: nothing is changed, and it is said what would be.
+         */
+        RunNightly: {
+            /** @default  */
+            area: string;
+            /** @default false */
+            look_only: boolean;
+        };
         /**
          * Seal
          * @description Who sealed, when, what; until when the sealer can undo it.
@@ -1610,6 +1764,23 @@ export interface components {
             session: string;
             /** @default  */
             path_b64: string;
+        };
+        /**
+         * UnsealRequest
+         * @description Who asks for which session to be unsealed, and why.
+         */
+        UnsealRequest: {
+            project: string;
+            session: string;
+            by: components["schemas"]["Person"];
+            at: string;
+            reason: string;
+            /** @default  */
+            path_b64: string;
+        };
+        /** UnsealRequests */
+        UnsealRequests: {
+            items: components["schemas"]["UnsealRequest"][];
         };
         /** UnsealSession */
         UnsealSession: {
@@ -1996,6 +2167,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EntryMetadata"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "entry.move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveEntry"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
                 };
             };
             /** @description an error */
@@ -3116,6 +3320,39 @@ export interface operations {
             };
         };
     };
+    "session.make": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeSession"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "session.remove": {
         parameters: {
             query?: never;
@@ -3169,6 +3406,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "session.request_unseal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestUnseal"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnsealRequest"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "session.requests.get": {
+        parameters: {
+            query?: {
+                area?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnsealRequests"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "session.requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ListRequests"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnsealRequests"];
                 };
             };
             /** @description an error */
@@ -3456,6 +3790,39 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["VerifySession"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "site.nightly": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunNightly"];
             };
         };
         responses: {
