@@ -222,8 +222,8 @@ class Pass:
             self._failed(node.path, error)
 
     def _is_right(self, mine: bytes, node: Node | _Single) -> bool:
-        if not self.report and mine and mine in self._files and self.gid is None:
-            return True
+        if not self.report and self.gid is None and self._files[0]:
+            return mine in self._files  # whether it has a second name is looked at before anything is changed
         status = node.status
         self._owner(status.st_uid, node)
         if status.st_nlink > 1:
