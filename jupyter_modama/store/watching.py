@@ -138,7 +138,7 @@ class Watcher:
         record, _ = record_or_warning(self.store, where.project, "project")
         by_group = where.layout.members == "group"
         gate = read_gate(project, owners or self.store.owner_uids(where.project), record, by_group)
-        return gate if is_kept(gate, where.layout) else None
+        return gate if is_kept(self.store, where.project, gate) else None
 
     def _spared(self, where: Place) -> tuple[TreePath, ...] | None:
         """What below the folder is sealed, or being sealed; None where the folder itself is."""
