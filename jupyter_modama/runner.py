@@ -277,7 +277,7 @@ def wanted_from(operation: Operation, record: dict[str, Any]) -> Any:
     """What was asked for, from its JSON form."""
     known = {f.name: f for f in dataclasses.fields(operation.wanted)}
     hints = operation.wanted_types
-    chosen = {}
+    chosen: dict[str, Any] = {}
     for name, value in record.items():
         if name in known:
             kind = hints[name]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
@@ -89,8 +90,14 @@ def lay_down() -> None:
 
 
 def settle() -> None:
-    """What belongs to a quiet process: its files are nobody else's, and a broken lease does not end it."""
+    """What belongs to a quiet process: its files are nobody else's, and a broken lease does not end it.
+
+    A walk holds a descriptor of each folder above it: somebody's very deep folders must not use up all that there are.
+    """
     os.umask(UMASK)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.chdir("/")
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
 

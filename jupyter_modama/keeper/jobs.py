@@ -29,12 +29,12 @@ _LOG = logging.getLogger(__name__)
 class Jobs:
     """Begins long work and tells those who follow it; who asks for what is being done already follows that."""
 
-    def __init__(self, store: DiskStore, peer_uid: int, *, most: int, threads: int) -> None:
-        self.store, self.peer_uid, self.most = store, peer_uid, most
-        self.runner = Runner(store, threads=threads)
+    def __init__(self, store: DiskStore, peer_uid: int, *, most: int, a_person: int) -> None:
+        self.store, self.peer_uid, self.most, self.a_person = store, peer_uid, most, a_person
+        self.runner = Runner(store, threads=most)
         self.runner.listen(self._told)
         self._guard = threading.Lock()
-        self._begun = 0  # the check is being made
+        self._begun: list[int] = []  # uids for whom a check is being made
         self._open: dict[str, Key] = {}
         self._followers: dict[str, list[Follower]] = {}
         self._ended: OrderedDict[str, Job] = OrderedDict()
@@ -50,15 +50,16 @@ class Jobs:
                 if known == key:
                     self._followers.setdefault(job_id, []).append(follower)
                     return job_id
-            if len(self._open) + self._begun >= self.most:
+            theirs = [*self._begun, *(uid for _, _, uid in self._open.values())]
+            if len(theirs) >= self.most or theirs.count(actor.person.uid) >= self.a_person:
                 raise Busy(what="the keeper")
-            self._begun += 1
+            self._begun.append(actor.person.uid)
         try:
             job = self.runner.start(operation, wanted, actor)
             self._keep_actor(job.id, actor)
         finally:
             with self._guard:
-                self._begun -= 1
+                self._begun.remove(actor.person.uid)
         self._follow(job.id, key, follower)
         return job.id
 

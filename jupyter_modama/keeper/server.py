@@ -7,15 +7,17 @@ import select
 import socket
 import struct
 import threading
-from collections.abc import Callable
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 from jupyter_modama.core.errors import Busy, Invalid, ModamaError, StorageError, from_os
-from jupyter_modama.core.model import Job, JobState
-from jupyter_modama.core.operations import Kind, perform
+from jupyter_modama.core.model import Actor, Job, JobState
+from jupyter_modama.core.operations import Kind, Operation, perform
 from jupyter_modama.keeper import verbs
 from jupyter_modama.keeper.jobs import Jobs
 from jupyter_modama.keeper.protocol import LARGEST_REQUEST, Channel
@@ -38,10 +40,11 @@ class Keeper:
     ) -> None:
         self.store, self.listener, self.peer_uid, self.workers = store, listener, peer_uid, workers
         self.limits = limits or Limits()
-        self.jobs = Jobs(store, peer_uid, most=self.limits.jobs, threads=self.limits.threads)
+        self.jobs = Jobs(store, peer_uid, most=self.limits.jobs, a_person=self.limits.jobs_a_person)
         self._pool = ThreadPoolExecutor(self.limits.threads, thread_name_prefix="modama-keeper")
         self._guard = threading.Lock()
         self._requests = 0
+        self._served: Counter[int] = Counter()  # requests that are being done, by uid
         self._talks: set[Talk] = set()
         self._wake, self._woken = socket.socketpair()
 
@@ -61,8 +64,7 @@ class Keeper:
                     break
                 self.jobs.begin_nightly()
             if self.listener.fileno() in ready:
-                with suppress(OSError):  # gone already, or no descriptor is left: the next one has more luck
-                    self._admit(self.listener.accept()[0])
+                self._accept()
         self._close()
 
     def stop(self) -> None:
@@ -86,6 +88,15 @@ class Keeper:
             talk.close()
         self._wake.close()
         self._woken.close()
+
+    def _accept(self) -> None:
+        try:
+            end = self.listener.accept()[0]
+        except OSError:  # gone already; or no descriptor is left, and it waits until there is one
+            time.sleep(0.02)
+            return
+        with suppress(OSError):
+            self._admit(end)
 
     # connections -----------------------------------------------------------------------------------------------------
 
@@ -170,13 +181,32 @@ class Keeper:
 
     def _done(self, talk: Talk, request_id: int, message: Message) -> None:
         verb = message.get("verb")
-        if verb == verbs.READ_AS:
-            actor = verbs.actor_of(self.store, self.peer_uid, message.get("actor"), verbs.READ_AS)
-            talk.end(request_id, {"result": {"uid": actor.person.uid}}, fd=self.workers.start(actor))
-            return
-        operation = verbs.operation_of(verb)
-        actor = verbs.actor_of(self.store, self.peer_uid, message.get("actor"), operation.name)
-        wanted = verbs.wanted_of(operation, message.get("wanted"))
+        if verb != verbs.READ_AS:
+            verbs.operation_of(verb)
+        actor = verbs.actor_of(self.store, self.peer_uid, message.get("actor"), verb)
+        with self._counted(actor.person.uid):
+            if verb == verbs.READ_AS:
+                talk.end(request_id, {"result": {"uid": actor.person.uid}}, fd=self.workers.start(actor))
+            else:
+                self._perform(talk, request_id, verbs.operation_of(verb), message.get("wanted"), actor)
+
+    @contextmanager
+    def _counted(self, uid: int) -> Iterator[None]:
+        """Raises: Busy, so that one person's requests do not keep all threads."""
+        with self._guard:
+            if self._served[uid] >= self.limits.requests_a_person:
+                raise Busy(what="the keeper")
+            self._served[uid] += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._served[uid] -= 1
+                if not self._served[uid]:
+                    del self._served[uid]
+
+    def _perform(self, talk: Talk, request_id: int, operation: Operation, said: Any, actor: Actor) -> None:
+        wanted = verbs.wanted_of(operation, said)
         if operation.kind is Kind.LONG:
             self._begin(talk, request_id, partial(self.jobs.begin, operation, wanted, actor))
             return

@@ -22,8 +22,10 @@ class Limits:
 
     connections: int = 64
     requests: int = 64  # that are being done or wait for that, in all connections
-    jobs: int = 64
-    threads: int = 8  # that do requests; as many do jobs
+    requests_a_person: int = 4  # that are being done
+    threads: int = 8  # that do requests
+    jobs: int = 64  # each has a thread: one that waits for a week keeps nobody else waiting
+    jobs_a_person: int = 8
     hello_s: float = 10.0
     message_s: float = 10.0  # from the first byte of a message to its last
     idle_s: float = 600.0

@@ -29,12 +29,15 @@ VERBS = (
     "project.adopt",
     "project.repair",
     "session.create",
+    "session.make",
     "session.update",
     "session.rename",
     "session.remove",
     "session.seal",
     "session.undo_seal",
     "session.unseal",
+    "session.request_unseal",
+    "entry.move",
     "path.seal",
     "path.unseal",
     "site.nightly",
@@ -59,7 +62,7 @@ def operation_of(verb: Any) -> Operation:
 # Who asks ------------------------------------------------------------------------------------------------------------
 
 
-def actor_of(store: Store, peer_uid: int, said: Any, verb: str) -> Actor:
+def actor_of(store: Store, peer_uid: int, said: Any, verb: str | None) -> Actor:
     """The actor whom the caller names by a uid; whatever else it says of them is looked up here.
 
     Raises: Invalid, NotAllowed.
@@ -86,10 +89,10 @@ def actor_of(store: Store, peer_uid: int, said: Any, verb: str) -> Actor:
     return Actor(person, via, str(known_by), _name(said.get("on_behalf_of", "")))
 
 
-def _check_delegate(store: Store, verb: str) -> None:
+def _check_delegate(store: Store, verb: str | None) -> None:
     """What another program may ask for people stands in the site file, and nowhere else."""
     rows = [row for name in store.site.delegates for row in store.site.delegates[name].get("operations", ())]
-    if verb in NEVER_DELEGATED or not any(fnmatchcase(verb, row) for row in rows):
+    if verb in NEVER_DELEGATED or not any(fnmatchcase(str(verb), row) for row in rows):
         raise NotAllowed(what=f"{verb} is not to be done on behalf of others at this site")
 
 

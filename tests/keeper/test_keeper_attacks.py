@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from running_keeper import Facility, Running, with_uid
 
-from jupyter_modama.core.errors import Busy, ModamaError, NotAllowed, NotFound, Unreachable
+from jupyter_modama.core.errors import Busy, Cancelled, ModamaError, NotAllowed, NotFound, Unreachable
 from jupyter_modama.core.operations import OPERATIONS
 from jupyter_modama.keeper.client import KeeperKeys
 from jupyter_modama.keeper.protocol import HELLO, LARGEST_REQUEST
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Accounts
-from jupyter_modama.testing.keys_suite import NAMED, PROJECT, SESSION, done, make_project
+from jupyter_modama.testing.keys_suite import NAMED, PROJECT, SESSION, _cancelled, done, make_project
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root to start the keeper")]
 CREATE = OPERATIONS["project.create"]
@@ -72,7 +74,7 @@ def asked(keeper: Running, **request: Any) -> dict[str, Any]:
 
 def still_works(keeper: Running, people: Accounts, name: str = "after") -> None:
     assert keeper.is_alive
-    assert done(keeper.keys, people.alice, "project.create", name=name)["role"] == "owner"
+    assert done(keeper.keys, people.carol, "project.create", name=name)["role"] == "owner"
 
 
 def said_of(who: int, **more: Any) -> dict[str, Any]:
@@ -458,5 +460,52 @@ def test_workers_are_few_and_end(facility: Facility, people: Accounts) -> None:
 
 
 def children(keeper: Running) -> list[str]:
-    tasks = Path(f"/proc/{keeper.process.pid}/task")
-    return [child for task in tasks.iterdir() for child in (task / "children").read_text().split()]
+    found: list[str] = []
+    for task in Path(f"/proc/{keeper.process.pid}/task").iterdir():
+        with suppress(OSError):  # the thread has ended meanwhile
+            found += (task / "children").read_text().split()
+    return found
+
+
+def test_one_person_does_not_keep_others_waiting(facility: Facility, keeper: Running, people: Accounts) -> None:
+    """Work of theirs that waits for a week, as much as they may begin: others' goes on, and theirs can be ended."""
+    raws = []
+    for number in range(9):
+        done(keeper.keys, people.alice, "project.create", name=f"p{number}")
+        done(keeper.keys, people.alice, "session.create", project=f"adhoc/p{number}", name=SESSION)
+        raws.append(facility.root / f"adhoc/p{number}" / SESSION / "raw")
+        assert people.alice.makes(raws[-1] / "a")
+    with ExitStack() as kept:
+        waiting = []
+        for number, raw in enumerate(raws):
+            kept.enter_context(open(raw / "a", "ab"))
+            wanted = OPERATIONS["session.seal"].wanted(
+                project=f"adhoc/p{number}", session=SESSION, writers="wait", wait_s=604_800
+            )
+            waiting.append(keeper.keys.do("session.seal", wanted, people.alice.actor))
+        for steps in waiting[:8]:
+            while next(steps).phase != "waiting":
+                pass
+        with pytest.raises(Busy):
+            next(waiting[8])
+        done(keeper.keys, people.bob, "project.create", name="bobs")
+        done(keeper.keys, people.bob, "project.set_members", project="adhoc/bobs", add=(people.carol.login,))
+        for steps in waiting[:8]:
+            with pytest.raises(Cancelled):
+                _cancelled(steps)
+    assert done(keeper.keys, people.alice, "session.seal", project="adhoc/p8", session=SESSION)["state"] == "sealed"
+
+
+def test_very_deep_folders_use_up_nothing(facility: Facility, keeper: Running, people: Accounts) -> None:
+    """A walk holds a descriptor a level: there are enough for the deepest path, several times over."""
+    make_project(keeper.keys, people.alice)
+    raw = facility.root / PROJECT / SESSION / "raw"
+    people.alice.python(
+        "import os, sys\nos.chdir(sys.argv[1])\nfor _ in range(1500): os.mkdir('d'); os.chdir('d')\nopen('a', 'w')", raw
+    )
+    done(keeper.keys, people.alice, "project.set_members", project=PROJECT, add=(people.bob.login,))
+    answer = done(keeper.keys, people.alice, "session.seal", **NAMED)
+    assert answer["seal"]["files"] == 1
+    still_works(keeper, people)
+    trees.clear(raw)
+    subprocess.run(["rm", "-rf", raw / "d"], check=True)  # too deep for Python's own
