@@ -12,7 +12,7 @@ from jupyter_modama.core.layout import project_place
 from jupyter_modama.core.model import Actor, Area, Person, PersonKind, Progress, Project, Role, Visibility
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
-from jupyter_modama.core.projects import show_project_at
+from jupyter_modama.core.projects import members_from, show_project_at
 from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.core.spreading import spread
 
@@ -197,7 +197,7 @@ def _change(store: Store, wanted: SetMembers | SetVisibility | TransferProject) 
     path = TreePath.parse(wanted.project, wanted.path_b64)
     area = project_place(store.site, path).layout
     if area.members == "group" and not isinstance(wanted, SetVisibility):
-        raise NotAllowed(what=_from_elsewhere(store, path))
+        raise NotAllowed(what=members_from(store, store.stat(path), area))
     old = store.gates.read(path)
     new = _wanted_gate(store, path, old, wanted)
     if wanted.if_version and wanted.if_version != old.version and not _was_begun(store, path, new):
@@ -213,14 +213,6 @@ def _change(store: Store, wanted: SetMembers | SetVisibility | TransferProject) 
             "Please ask an administrator for a group of people, which counts as one name"
         )
     return _Change(path, area, old, new)
-
-
-def _from_elsewhere(store: Store, path: TreePath) -> str:
-    group = store.group(store.stat(path).gid)
-    return (
-        f"the members of “{path.shown}” are those of the group {group}, which is filled elsewhere, such as by the user "
-        "office; please ask there"
-    )
 
 
 def _need_system(store: Store, path: TreePath, old: Gate, new: Gate) -> None:

@@ -87,6 +87,8 @@ class Project:
     owners: tuple[Person, ...] = ()
     members: tuple[Member, ...] = ()
     members_version: str = ""  # differs as soon as members, owners or visibility do
+    members_from: str = ""  # a sentence, where members are not set here: who fills the group that is let in
+    rules: tuple[str, ...] = ()  # what members may change and delete, a sentence each
     visibility: Visibility = Visibility.PRIVATE
     created: datetime | None = None
     modified: datetime | None = None

@@ -190,6 +190,8 @@ def _project(store: Store, actor: Actor, stat: Stat, counted: bool = False) -> P
         owners=owners,
         members=_members(store, gate),
         members_version=gate.version,
+        members_from=members_from(store, stat, area) if area else "",
+        rules=rules(area) if area and (len(gate.people) + len(gate.groups) > 1) else (),
         visibility=Visibility.OPEN if stat.mode & 0o005 == 0o005 else Visibility.PRIVATE,
         created=stat.born or stat.changed,
         modified=stat.modified,
@@ -203,6 +205,29 @@ def _project(store: Store, actor: Actor, stat: Stat, counted: bool = False) -> P
         path_b64=path.b64,
         warning=warning,
     )
+
+
+def members_from(store: Store, stat: Stat, area: Area) -> str:
+    """Where the members of a project come from, empty where they are set here."""
+    if area.members != "group":
+        return ""
+    return (
+        f"the members of “{stat.path.shown}” are those of the group {store.group(stat.gid)}, which is filled "
+        "elsewhere, such as by the user office; please ask there"
+    )
+
+
+def rules(area: Area) -> tuple[str, ...]:
+    """What members may do in the projects of an area, in the words of a dialog."""
+    write = {
+        "members": "All members may change all files that are not sealed.",
+        "own-files": "Each member may change own files only, and read those of the others.",
+    }
+    delete = {
+        "folder-owner": "In a folder that you made, you may delete; elsewhere only your own files.",
+        "strict": "You may delete your own files only, also in folders that you made.",
+    }
+    return tuple(said for said in (write.get(area.write, ""), delete.get(area.delete, "")) if said)
 
 
 def _members(store: Store, gate: Gate) -> tuple[Member, ...]:

@@ -282,6 +282,8 @@ def trees_flag(path: Path, on: bool) -> None:
 def test_strict_deleting(make: Callable[..., Shared]) -> None:
     """Folders become the system's: who made one deletes nothing of others in it, and works in it as before."""
     shared = make(delete="strict")
+    shown = shared.does(shared.bob)("project.show", project=shared.path)
+    assert shown.rules[1] == "You may delete your own files only, also in folders that you made."
     shared.works("mkdir d; echo x > d/a")
     assert shared.bob.makes(shared.raw / "d/of-bob")
     shared.mend()
@@ -298,6 +300,8 @@ def test_strict_deleting(make: Callable[..., Shared]) -> None:
 def test_own_files(make: Callable[..., Shared]) -> None:
     """Each writes in own files only, and all make files everywhere; in folders of people's once these are mended."""
     shared = make(write="own-files")
+    shown = shared.does(shared.bob)("project.show", project=shared.path)
+    assert shown.rules[0] == "Each member may change own files only, and read those of the others."
     shared.works("echo x > f; chmod 666 f; mkdir d; echo x > d/a")
     assert not shared.bob.makes(shared.raw / "d/early")
     shared.mend()

@@ -235,7 +235,9 @@ class TestGroups:
             folder.chmod(0o3770)
             (folder / "s/raw").mkdir(parents=True)
             does = Does(store, dora.actor)
-            assert does("project.show", project="visitors/p").role == "member"
+            shown = does("project.show", project="visitors/p")
+            assert shown.role == "member"
+            assert "prop42" in shown.members_from
             root_does = Does(store, Actor(store.me()))
             with pytest.raises(NotAllowed, match=r"those of the group prop42-.* filled elsewhere.* user office"):
                 root_does("project.set_members", project="visitors/p", add=(people.bob.login,))

@@ -1,2 +1,2 @@
 /** The interface that this front end was built for. Generated: `make types`. */
-export const CONTRACT = 'db3293b7adfb';
+export const CONTRACT = '2fc8f4ce2734';

@@ -4,6 +4,24 @@
  */
 
 export interface paths {
+    "/modama/api/audit.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what was done: all for administrators, for members what concerns their projects. */
+        get: operations["audit.list.get"];
+        put?: never;
+        /** List what was done: all for administrators, for members what concerns their projects. */
+        post: operations["audit.list"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/doctor.run": {
         parameters: {
             query?: never;
@@ -783,6 +801,36 @@ export interface components {
             path_b64: string;
         };
         /**
+         * AuditLine
+         * @description One thing that was done or tried. `outcome`: done, failed, refused, cancelled, interrupted; empty: not ended.
+         */
+        AuditLine: {
+            at: string;
+            op: string;
+            person: string;
+            via: string;
+            target: string;
+            sentence: string;
+            /** @default  */
+            outcome: string;
+            /** @default  */
+            ended: string;
+            /** @default  */
+            detail: string;
+            /** @default  */
+            on_behalf_of: string;
+            wanted?: Record<string, never>;
+        };
+        /**
+         * AuditPage
+         * @description The newest first. With a `cursor` there may be more, also where this page is not full.
+         */
+        AuditPage: {
+            items: components["schemas"]["AuditLine"][];
+            /** @default  */
+            cursor: string;
+        };
+        /**
          * Axis
          * @description One axis; `navigate` is true for scan positions and frame numbers.
          */
@@ -1119,6 +1167,26 @@ export interface components {
             advice: string;
         };
         /**
+         * ListAudit
+         * @description `since` is a time (ISO 8601), `person` a login or a number, `op` an operation or all of a noun (`session.*`).
+         */
+        ListAudit: {
+            /** @default  */
+            project: string;
+            /** @default  */
+            since: string;
+            /** @default  */
+            person: string;
+            /** @default  */
+            op: string;
+            /** @default 100 */
+            limit: number;
+            /** @default  */
+            cursor: string;
+            /** @default  */
+            path_b64: string;
+        };
+        /**
          * ListFolder
          * @description `start` is the index in the listing that `cursor` pins; without a cursor the folder is looked at anew.
          */
@@ -1361,6 +1429,10 @@ export interface components {
             members: components["schemas"]["Member"][];
             /** @default  */
             members_version: string;
+            /** @default  */
+            members_from: string;
+            /** @default [] */
+            rules: string[];
             /** @default private */
             visibility: components["schemas"]["Visibility"];
             /** @default null */
@@ -1922,6 +1994,76 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "audit.list.get": {
+        parameters: {
+            query?: {
+                project?: string;
+                since?: string;
+                person?: string;
+                op?: string;
+                limit?: number;
+                cursor?: string;
+                path_b64?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ListAudit"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "doctor.run.get": {
         parameters: {
             query?: never;
