@@ -87,6 +87,7 @@ def test_from_a_new_project_to_the_proof_that_nothing_changed(panel: Panel, pict
     root.get_by_role("button", name=SESSION).click()
     panel.button("Verify")
     expect(root.locator(".mo-box-success")).to_contain_text("Verifying", timeout=60_000)
+    expect(page.locator(".Toastify__toast", has_text="Verifying")).to_contain_text("done", timeout=20_000)
     picture("13-verified", panel)
     assert (session / "manifest-sha256.txt").exists()
     page.goto(panel.lab.address("modama/page", query=""))
@@ -187,6 +188,7 @@ def seal(panel: Panel, picture: Picture, files: int) -> None:
     picture("08-seal-dialog", panel)
     action.click()
     expect(panel.root.locator(".mo-heading .mo-badge-sealed")).to_be_visible(timeout=60_000)
+    expect(panel.page.locator(".Toastify__toast").last).to_contain_text("done", timeout=20_000)
     picture("10-sealed", panel)
 
 
