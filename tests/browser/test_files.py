@@ -208,7 +208,7 @@ def test_links_are_shown_and_copied(panel: Panel) -> None:
 
 def test_launcher_and_palette_know_us(panel: Panel) -> None:
     """LiberTEM is in the launcher once, and every command in the palette."""
-    cards = panel.page.locator(".jp-LauncherCard", has_text="LiberTEM")
+    cards = panel.page.locator(".jp-LauncherCard").filter(has=panel.page.get_by_text("LiberTEM", exact=True))
     expect(cards).to_have_count(1)
     panel.page.evaluate("() => window.jupyterapp.commands.execute('apputils:activate-command-palette')")
     panel.page.locator(".lm-CommandPalette-input, .jp-ModalCommandPalette input").first.fill("MODAMA")
