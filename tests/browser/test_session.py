@@ -59,7 +59,7 @@ def offered_in_file_browser(panel: Panel, session: Path) -> tuple[Locator, Locat
     item.click(button="right")
     menu = panel.page.locator(".lm-Menu")
     expect(menu.get_by_role("menuitem", name="Show in MODAMA")).to_be_visible()
-    expect(menu.get_by_role("menuitem", name=re.compile("LiberTEM|Notebook"))).to_have_count(
+    expect(menu.get_by_role("menuitem", name=re.compile("Open in (LiberTEM|Notebook)"))).to_have_count(
         0
     )  # a whole session is no measurement
     return menu.get_by_role("menuitem", name="Seal MODAMA"), menu.get_by_role("menuitem", name="Verify MODAMA")
