@@ -82,9 +82,14 @@ def _warnings(found: Any, by: Protection) -> Iterator[str]:
             "into them."
         )
     if found.others:
-        yield f"{found.others} entries are no files, folders or links (such as sockets); they are kept and not hashed."
+        others = _entries(found.others, "is no file, folder or link", "are no files, folders or links")
+        yield f"{others} (such as a socket); kept, and not hashed."
     if found.hard_links:
         yield f"{len(found.hard_links)} file(s) have a second name outside raw; raw gets copies of its own."
+
+
+def _entries(count: int, one: str, many: str) -> str:
+    return f"1 entry {one}" if count == 1 else f"{count:,} entries {many}"
 
 
 def open_writers(where: Place, found: Any, consequence: str) -> OpenWriters:
@@ -115,7 +120,7 @@ def check_way(found: Any, by: Protection, where: Place) -> None:
         )
     if by is Protection.READ_ONLY and found.foreign:
         raise NotAllowed(
-            what=f"{len(found.foreign)} entries in raw belong to somebody else, so you cannot protect them, the first "
-            f"is “{found.foreign[0].shown}”: ask an administrator to seal this session",
+            what=f"{_entries(len(found.foreign), 'in raw belongs', 'in raw belong')} to somebody else, so you cannot "
+            f"protect all of raw, the first is “{found.foreign[0].shown}”: ask an administrator to seal this session",
             foreign=[p.shown for p in found.foreign[:NAMED]],
         )

@@ -10,6 +10,7 @@ import json
 import os
 import socketserver
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -28,11 +29,16 @@ class Notice:
     code: str = "unreachable"
     details: tuple[str, ...] = field(default=())
 
+    @property
+    def status(self) -> int:
+        """What programs get: that it goes on is no error, which Jupyter would write into its log at each question."""
+        return 202 if self.state == "starting" else 503
+
     def problem(self) -> dict[str, Any]:
         return {
             "type": f"urn:modama:{self.code}",
             "title": self.code.replace("-", " "),
-            "status": 503,
+            "status": self.status,
             "detail": self.sentence,
             "state": self.state,
             "details": list(self.details),
@@ -110,13 +116,14 @@ class _Answer(BaseHTTPRequestHandler):
         program = asked.path.startswith("/api/")
         body = json.dumps(notice.problem()) if program else notice.page()
         # a page that proxies and browsers may show is a plain 200; programs get the status that they look at
-        self.send_response(503 if program else 200)
+        self.send_response(notice.status if program else 200)
         self.send_header("Content-Type", "application/problem+json" if program else "text/html; charset=utf-8")
         self.send_header("Cache-Control", "no-store")
         self.send_header("Content-Length", str(len(body.encode())))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body.encode())
+            with suppress(ConnectionError):  # nobody waits for it any more
+                self.wfile.write(body.encode())
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
 

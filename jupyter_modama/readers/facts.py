@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -81,7 +82,7 @@ KNOWN = (
 )  # fmt: skip
 GROUP_WORDS = (
     ("Sample", r"sample|specimen|element"),
-    ("Calibration", r"calibration|scale|pixel_?size|origin|axes|axis"),
+    ("Calibration", r"calibration|scale|pixel_?size|origin(?!al)|axes|axis"),
     (
         "Instrument",
         r"instrument|microscope|optic|stage|tem\.|sem\.|lens|gun|beam|vacuum|detector|camera|device|hardware",
@@ -133,7 +134,7 @@ def fields_of(
     converted = dict(_converted(original, mapping or {}))
     leaves = [(key, value) for key, (_, value) in converted.items()]
     leaves += [(key, value) for key, value in flat(mapped) if not key.startswith("_HyperSpy")]
-    leaves += list(_bounded(flat(original), 20_000))
+    leaves += list(_in_one_row(list(_bounded(flat(original), 20_000))))
     known = [_as_in_file(field, converted) for field in _known(leaves)]
     leaves = [leaf for leaf in leaves if leaf[0] not in converted]
     used = {field.source for field in known}
@@ -142,7 +143,33 @@ def fields_of(
         text = shown(value)
         if text and key not in used and len(known) + len(rest) < MOST_FIELDS:
             rest.append(MetadataField(_group(key), _name(key), text, source=shown(key)))
-    return tuple(sorted(known + rest, key=lambda field: GROUPS.index(field.group)))
+    return tuple(sorted(known + _told_apart(rest), key=lambda field: GROUPS.index(field.group)))
+
+
+# What DigitalMicrograph says of each axis is in the rows of `calibration`, under the name of the axis.
+AXES = re.compile(r"\.ImageData\.Calibrations\.Dimension\.(?:TagGroup)?\d+$")
+
+
+def _in_one_row(leaves: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """The leaves, with the three of a scale (Origin, Scale, Units) as one that has the scale's own name."""
+    values = dict(leaves)
+    for key, value in leaves:
+        scale, _, part = key.rpartition(".")
+        if part not in {"Origin", "Scale", "Units"} or not {f"{scale}.Scale", f"{scale}.Units"} <= values.keys():
+            yield key, value
+        elif part == "Scale" and not AXES.search(scale):
+            origin = shown(values.get(f"{scale}.Origin"))
+            text = f"{shown(value)} {shown(values[f'{scale}.Units'])}".strip()
+            yield scale, text if origin in {"", "0", "-0"} else f"{text}, origin {origin}"
+
+
+def _told_apart(fields: list[MetadataField]) -> list[MetadataField]:
+    """Fields of one name in one group get the name of what they are in before it."""
+    count = Counter((field.group, field.name) for field in fields)
+    return [
+        replace(field, name=_name(field.source, parts=2)) if count[field.group, field.name] > 1 else field
+        for field in fields
+    ]
 
 
 def _converted(original: Mapping[str, Any], mapping: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, Any]]]:
@@ -211,25 +238,27 @@ def _group(key: str) -> str:
     return next((group for group, words in GROUP_WORDS if re.search(words, lowered)), "Other")
 
 
-def _name(key: str) -> str:
-    parts = [part for part in key.split(".") if part]
-    name = parts[-1] if parts else key
-    if name.isdigit() and len(parts) > 1:
-        name = f"{parts[-2]} {name}"
-    return shown(name.replace("_", " "))
+def _name(key: str, parts: int = 1) -> str:
+    """The last parts of a key; a number is no name without what it counts."""
+    words = [part for part in key.split(".") if part] or [key]
+    most = parts + 1 if words[-parts:][0].isdigit() else parts
+    return shown(" ".join(words[-most:]).replace("_", " "))
+
+
+PIXELS = re.compile(r"x|y|width|height|detector k?[xy]")
 
 
 def calibration(axes: Any) -> tuple[MetadataField, ...]:
-    """Pixel size and scan step of a signal's axes."""
+    """Pixel size and scan step of a signal's axes, and where an axis begins if that is not at 0."""
     found = []
     for axis in axes:
         if axis.unit and axis.scale > 0:
-            name = (
-                f"{'step' if axis.navigate else 'pixel size' if axis.name in {'x', 'y', 'width', 'height'} else 'step'}"
-            )
-            found.append(
-                MetadataField(
-                    "Calibration", f"{name} ({axis.name})", f"{axis.scale:.6g}", axis.unit, f"axes.{axis.name}"
-                )
-            )
+            name = "pixel size" if not axis.navigate and PIXELS.fullmatch(axis.name) else "step"
+            found.append(_of_axis(name, axis, axis.scale))
+            if axis.offset:
+                found.append(_of_axis("begins at", axis, axis.offset))
     return tuple(found)
+
+
+def _of_axis(what: str, axis: Any, value: float) -> MetadataField:
+    return MetadataField("Calibration", f"{what} ({axis.name})", f"{value:.6g}", axis.unit, f"axes.{axis.name}")

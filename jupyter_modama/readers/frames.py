@@ -47,14 +47,20 @@ class Loaded:
         return self.info.shape[: len(self.info.shape) - count]
 
 
+POSITIONS = {1: ("frame",), 2: ("scan y", "scan x")}
+
+
 def described(
     index: int, title: str, shape: tuple[int, ...], dtype: Any, signal_axes: int, scales: dict[int, Axis] | None = None
 ) -> Signal:
     """The description of an array whose last axes are the signal."""
     navigation = len(shape) - signal_axes
     names = ("y", "x") if signal_axes == 2 else ("channel",)
-    plain = [Axis("frame" if navigation == 1 else f"scan {i + 1}", n, navigate=True) for i, n in enumerate(shape)]
-    axes = [*plain[:navigation], *(Axis(name, n) for name, n in zip(names, shape[navigation:], strict=False))]
+    places = POSITIONS.get(navigation) or tuple(f"scan {i + 1}" for i in range(navigation))
+    axes = [
+        *(Axis(name, n, navigate=True) for name, n in zip(places, shape, strict=False)),
+        *(Axis(name, n) for name, n in zip(names, shape[navigation:], strict=False)),
+    ]
     known = scales or {}
     axes = [known.get(i, axis) for i, axis in enumerate(axes)]
     return Signal(index, title, kind_of(navigation, signal_axes), tuple(shape), _named(dtype), tuple(axes))

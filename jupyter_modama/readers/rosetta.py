@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ import h5py
 
 from jupyter_modama.core.model import Axis, Signal
 from jupyter_modama.readers.facts import fields_of, shown
-from jupyter_modama.readers.frames import ArrayFrames, Frames, Loaded, described
+from jupyter_modama.readers.frames import POSITIONS, ArrayFrames, Frames, Loaded, described
 from jupyter_modama.readers.hdf5 import ChunkedFrames
 from jupyter_modama.readers.model import OTHER
 from jupyter_modama.readers.opening import Item, Refused
@@ -20,6 +21,8 @@ from jupyter_modama.readers.opening import Item, Refused
 WHOLE_BYTES = 256 << 20  # largest file that is read whole where its reader cannot do otherwise
 # Read lazily, RosettaSciIO 0.15 shows wrong numbers: it maps the file at a wrong place.
 WHOLE = ("rsciio.pantarhei",)
+NAMELESS = re.compile(r"axis \d+|z|<?undefined>?", re.IGNORECASE)
+RECIPROCAL = re.compile(r"rad$|^1 ?/|\^-1$|⁻¹$")
 MISSING = "reading it needs RosettaSciIO, which is not installed here (pip install 'jupyter-modama[readers]')"
 
 
@@ -82,6 +85,7 @@ def _loaded(index: int, signal: Mapping[str, Any], title: str) -> Loaded:
     if positions != list(range(len(positions))):
         order = positions + [i for i in range(len(shape)) if i not in positions]
         data, axes, shape = data.transpose(order), [axes[i] for i in order], tuple(shape[i] for i in order)
+    axes = _telling(axes)
     known = dict(enumerate(axes)) if len(axes) == len(shape) else None
     info = described(index, title, shape, "rgb" if coloured else data.dtype, signal_axes, known)
     return Loaded(info, _frames(data, signal_axes), fields)
@@ -102,6 +106,21 @@ def _axis(position: int, axis: Any, shape: tuple[int, ...]) -> Axis:
     return Axis(
         name, size, scale, offset, shown(unit) if isinstance(unit, str) else "", bool(axis.get("navigate", False))
     )
+
+
+def _telling(axes: list[Axis]) -> list[Axis]:
+    """The axes of a scan of pictures with the names that people give them, where the file's own do not tell.
+
+    RosettaSciIO names the axes of a DigitalMicrograph scan as if it were a volume: nothing, z, y and x.
+    """
+    names = [axis.name for axis in axes]
+    if [axis.navigate for axis in axes] != [True, True, False, False] or not NAMELESS.fullmatch(names[0]):
+        return axes
+    pixels = [f"detector k{name}" if RECIPROCAL.search(axis.unit) else f"detector {name}"
+              for name, axis in zip("yx", axes[2:], strict=True)]  # fmt: skip
+    if names[2:] != ["y", "x"] and not all(map(NAMELESS.fullmatch, names[2:])):
+        pixels = names[2:]
+    return [replace(axis, name=name) for axis, name in zip(axes, [*POSITIONS[2], *pixels], strict=True)]
 
 
 def _number(value: Any, default: float) -> float:

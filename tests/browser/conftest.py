@@ -206,6 +206,21 @@ class Panel:
     def row(self, name: str):  # type: ignore[no-untyped-def]
         return self.root.locator(f'.mo-row[data-name="{name}"]')
 
+    def wide(self, px: int) -> None:
+        """Drag the panel's edge until it has this width."""
+        handle = self.page.locator("#jp-main-split-panel > .lm-SplitPanel-handle:not(.lm-mod-hidden)").first
+        for _ in range(3):
+            box, edge = self.page.locator("#modama-panel").bounding_box(), handle.bounding_box()
+            assert box is not None
+            assert edge is not None
+            if abs(box["width"] - px) < 2:
+                return
+            self.page.mouse.move(edge["x"] + 1, 500)
+            self.page.mouse.down()
+            self.page.mouse.move(edge["x"] + 1 + px - box["width"], 500)
+            self.page.mouse.up()
+        raise AssertionError(f"the panel cannot be {px} px wide")
+
     def dark(self, is_dark: bool) -> None:
         theme = "JupyterLab Dark" if is_dark else "JupyterLab Light"
         self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -19,14 +20,21 @@ def test_plain_page_does_the_same(page: Page, lab: Lab) -> None:
     expect(page.get_by_role("heading", name="2024-06-06-page")).to_be_visible()
 
 
-def test_plain_page_follows_the_dark_scheme(page: Page, lab: Lab) -> None:
-    """Who asks the browser for dark gets dark."""
-    page.emulate_media(color_scheme="dark")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_plain_page_follows_the_scheme_of_the_browser(page: Page, lab: Lab, scheme: Literal["light", "dark"]) -> None:
+    """Who asks the browser for dark gets dark, with a ground of its own and text that can be read on it."""
+    page.emulate_media(color_scheme=scheme)
     page.goto(f"{lab.url}modama/page?token={TOKEN}")
     root = page.locator(".mo-root").first
     root.wait_for()
-    channels = root.evaluate("root => getComputedStyle(root).backgroundColor.match(/\\d+/g).map(Number)")
-    assert max(channels) < 80
+    *channels, opaque = root.evaluate(
+        "root => [...getComputedStyle(root).backgroundColor.match(/[\\d.]+/g).map(Number), 1].slice(0, 4)"
+    )
+    assert opaque == 1
+    assert max(channels) < 80 if scheme == "dark" else min(channels) > 200
+    assert root.locator(".mo-empty, .mo-card strong").first.evaluate(CONTRAST) >= 4.5
+    main = root.get_by_role("button", name="New project")
+    assert main.evaluate("button => getComputedStyle(button).backgroundColor") != "rgba(0, 0, 0, 0)"
 
 
 def test_panel_follows_the_theme_of_lab(panel: Panel) -> None:

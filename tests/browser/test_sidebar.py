@@ -118,4 +118,39 @@ def test_seal_and_verify(panel: Panel) -> None:
     with pytest.raises(PermissionError):
         (raw / HOLOGRAM).write_bytes(b"changed")
     panel.button("Verify")
-    expect(panel.root.locator(".mo-box-success")).to_contain_text("done", timeout=60_000)
+    expect(panel.root.locator(".mo-box-success")).to_contain_text("2 files match their checksums", timeout=60_000)
+
+
+WIDTHS = (300, 350, 440)
+# What is wider than its box, unless it ends with an ellipsis or is for the ear only.
+CLIPPED = """panel => [...panel.querySelectorAll('*')].filter(one => {
+    const { overflowX, textOverflow } = getComputedStyle(one);
+    const isCut = one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1 && overflowX !== 'visible';
+    return isCut && textOverflow !== 'ellipsis' && !one.matches('.mo-compact .mo-label');
+}).map(one => one.outerHTML.slice(0, 200))"""
+# In how many lines the things in a row stand.
+LINES = "box => new Set([...box.children].map(child => Math.round(child.getBoundingClientRect().bottom / 12))).size"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_is_cut_off_in_a_narrow_panel(panel: Panel, width: int) -> None:
+    """The way here, the tools of the list and the buttons of a file stand in one line each."""
+    name = f"narrow-{width}-with-a-long-name"
+    panel.new_project(name).new_session("2024-06-06-and-a-long-name-too")
+    put_file(panel.lab.tree / f"adhoc/{name}/2024-06-06-and-a-long-name-too/raw")
+    panel.button("Raw files")
+    panel.row(HOLOGRAM).click()
+    panel.wide(width)
+    crumbs = panel.root.locator(".mo-crumbs ol")
+    expect(crumbs).to_have_attribute("title", f"Projects / {name} / 2024-06-06-and-a-long-name-too / raw")
+    for line in (crumbs, panel.root.locator(".mo-toolbar").first, panel.root.locator(".mo-file .mo-toolbar")):
+        assert line.evaluate(LINES) == 1, line.inner_html()
+    for row in (".mo-file .mo-heading", ".mo-file .mo-tab-bar"):
+        last = panel.root.locator(f"{row} button").last.bounding_box()
+        box = panel.root.locator(".mo-file").bounding_box()
+        assert last is not None
+        assert box is not None
+        assert box["x"] + box["width"] - last["x"] - last["width"] < 2
+    assert panel.root.evaluate(CLIPPED) == []
+    for order in panel.root.get_by_role("combobox", name="Sort by").get_by_role("option").all():
+        assert len(order.inner_text()) <= len("largest")

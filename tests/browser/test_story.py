@@ -23,14 +23,15 @@ DEMO_SCANS = "adhoc/grain-boundary-4dstem/2025-02-04-4dstem-scan/raw"
 LONG_BYTES = 20 * 1024**3
 PANEL_PX = 440
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
-TRY_TO_CHANGE = """
-import pathlib
+TRY_TO_CHANGE = """\
+from pathlib import Path
+
+raw = Path("storage/adhoc/{project}/{session}/raw")
 try:
-    pathlib.Path("storage/{path}").write_bytes(b"changed")
+    (raw / "{name}").write_bytes(b"changed")
     print("it was changed")
 except OSError as error:
-    print("refused:", error.strerror)
-"""
+    print("refused:", error.strerror)"""
 
 Picture = Callable[..., None]
 
@@ -72,8 +73,8 @@ def test_from_a_new_project_to_the_proof_that_nothing_changed(panel: Panel, pict
     see_canvas(panel, picture)
     seal(panel, picture, files)
 
-    path = f"adhoc/{PROJECT}/{SESSION}/raw/{SCAN}"
-    assert run_in_notebook(panel, TRY_TO_CHANGE.format(path=path)).startswith("refused:")
+    code = TRY_TO_CHANGE.format(project=PROJECT, session=SESSION, name=SCAN)
+    assert run_in_notebook(panel, code).startswith("refused:")
     picture("11-notebook", panel)
     panel.button("Raw files")
     panel.row(SCAN).click()
@@ -86,10 +87,17 @@ def test_from_a_new_project_to_the_proof_that_nothing_changed(panel: Panel, pict
     root.get_by_role("button", name=SESSION).click()
     panel.button("Verify")
     expect(root.locator(".mo-box-success")).to_contain_text("Verifying", timeout=60_000)
+    found = f"{files} files match their checksums"
+    expect(root.locator(".mo-box-success")).to_contain_text(found)
+    expect(page.locator(".Toastify__toast", has_text="Verifying")).to_contain_text(found, timeout=20_000)
     picture("13-verified", panel)
     assert (session / "manifest-sha256.txt").exists()
     page.goto(panel.lab.address("modama/page", query=""))
-    root.get_by_role("heading", name=PROJECT).or_(root.get_by_text(PROJECT)).first.wait_for()
+    root.get_by_role("button", name=PROJECT).click()
+    root.get_by_role("button", name=SESSION).click()
+    panel.button("Raw files")
+    panel.row(SCAN).click()
+    root.locator(".mo-preview[aria-busy=false] img").wait_for(timeout=60_000)
     picture("14-plain-page")
 
 
@@ -147,6 +155,7 @@ def see_canvas(panel: Panel, picture: Picture) -> None:
     inside.locator("body").evaluate("body => body.ownerDocument.defaultView.scrollTo(0, 150)")
     picture("07-libertem", panel)
     inside.get_by_text("Close Dataset").click()
+    panel.page.evaluate("() => window.jupyterapp.commands.execute('application:close')")
 
 
 # How far the darkest and the brightest pixel of a picture are apart, of 255.
@@ -181,21 +190,29 @@ def seal(panel: Panel, picture: Picture, files: int) -> None:
     picture("08-seal-dialog", panel)
     action.click()
     expect(panel.root.locator(".mo-heading .mo-badge-sealed")).to_be_visible(timeout=60_000)
+    expect(panel.page.locator(".Toastify__toast").last).to_contain_text("done", timeout=20_000)
     picture("10-sealed", panel)
 
 
 @pytest.mark.slow
 def test_sealing_shows_how_far_it_is_and_can_be_cancelled(panel: Panel, picture: Picture) -> None:
     """While much is read there is a bar that goes on; after Cancel it can go on."""
-    panel.new_project("long-seal").new_session("2025-02-06-long")
-    raw = panel.lab.tree / "adhoc/long-seal/2025-02-06-long/raw"
+    panel.new_project("in-situ-heating").new_session("2025-02-06-heating-series")
+    raw = panel.lab.tree / "adhoc/in-situ-heating/2025-02-06-heating-series/raw"
     with (raw / "detector-stream.raw").open("wb") as stream:
         stream.truncate(LONG_BYTES)
     panel.button("Seal…")
     panel.page.get_by_role("dialog").get_by_role("button", name="Seal 1 file").click()
     job = panel.root.locator(".mo-job")
     panel.page.wait_for_function("() => document.querySelector('.mo-job progress')?.value > 0.02", timeout=60_000)
+    expect(panel.root.locator(".mo-heading .mo-badge")).to_contain_text("sealing")
+    assert panel.page.locator(".Toastify__toast").count() == 0  # one place tells of it: the panel while it is open
     picture("09-seal-progress", panel)
+    tab = panel.page.locator(".jp-SideBar li[data-id='modama-panel']")
+    tab.click()
+    expect(panel.page.locator(".Toastify__toast")).to_contain_text("hashing", timeout=20_000)
+    tab.click()
+    expect(panel.page.locator(".Toastify__toast")).to_have_count(0, timeout=20_000)
     job.get_by_role("button", name="Cancel").click()
     expect(job).to_have_count(0, timeout=60_000)
     expect(panel.root.locator(".mo-heading .mo-badge")).to_contain_text("interrupted", timeout=20_000)

@@ -41,6 +41,15 @@ def test_starts_on_first_use_only(tmp_path: Path) -> None:
         wait_for(lambda: "starting" not in server.get("modama-libertem/")[1])
 
 
+def test_waiting_for_it_is_no_error_in_the_log(tmp_path: Path, scan: Path) -> None:
+    """Programs ask many times while it starts; none of that is anybody's concern."""
+    with jupyter(tmp_path / "j") as server:
+        assert server.get("modama-libertem/api/config/")[0] == 202
+        run(Opener(server.channel).open(scan))
+        log = server.log.read_text()
+        assert not [word for word in ("[E ", "ERROR", "Traceback") if word in log], log
+
+
 def test_killed_libertem_comes_back(server: Jupyter, scan: Path) -> None:
     """After a kill -9 the next open starts it again and loads the file again, with the same opener."""
     opener = Opener(server.channel)

@@ -118,3 +118,20 @@ def test_scale_and_number_type_are_told_as_meant(tmp_path: Path, pool: Pool, nam
     found = pool.preview(tmp_path / name).signal
     assert [(axis.scale, axis.unit) for axis in found.axes] == [(0.02, "nm")] * 2
     assert found.dtype == "float32"
+
+
+def test_axes_of_a_dm4_scan_have_names_and_one_row_each(tmp_path: Path, pool: Pool) -> None:
+    """Neither “axis 1” nor rows of a nameless Origin, Scale and Units; what begins elsewhere than at 0 says so."""
+    scales = [(2.0, "nm"), (2.0, "nm"), (0.8, "mrad"), (0.8, "mrad")]
+    frames = np.zeros((12, 8, 8), "u2")
+    path = em_files.write_dm4(tmp_path / "a.dm4", (3, 4, 8, 8), "u2", frames, scales=scales)
+    found = pool.metadata(path)
+    names = ["scan y", "scan x", "detector ky", "detector kx"]
+    assert [axis.name for axis in found.signals[0].axes] == names
+    told = [f"{f.name} = {f.value} {f.unit}".strip() for f in found.fields if f.group == "Calibration"]
+    assert told[:4] == [
+        "step (scan y) = 2 nm", "step (scan x) = 2 nm",
+        "pixel size (detector ky) = 0.8 mrad", "pixel size (detector kx) = 0.8 mrad",
+    ]  # fmt: skip
+    assert "Brightness = 1 e-" in told
+    assert not [text for text in told if text.startswith(("Origin", "Scale", "Units", "original"))]

@@ -70,7 +70,12 @@ describe('the file browser’s menu', () => {
     type Options = CommandRegistry.ICommandOptions;
 
     /** The commands in a Lab whose file browser shows a folder, with one item selected. */
-    async function inBrowser(folder: string, selected: string, facts: { project: string; session: string }) {
+    async function inBrowser(
+        folder: string,
+        selected: string,
+        facts: { project: string; session: string },
+        type = selected.includes('.') ? 'file' : 'directory'
+    ) {
         const all = together();
         const known: Record<string, Options> = {};
         const app = {
@@ -82,7 +87,7 @@ describe('the file browser’s menu', () => {
         } as unknown as JupyterFrontEnd;
         const browser = {
             model: { path: folder, pathChanged: new Signal<object, void>({}) },
-            selectedItems: () => [{ path: selected }][Symbol.iterator]()
+            selectedItems: () => [{ path: selected, type }][Symbol.iterator]()
         };
         const tracker = {
             currentWidget: browser,
@@ -128,8 +133,19 @@ describe('the file browser’s menu', () => {
         expect(wanted).toEqual(
             expect.arrayContaining(['modama:copy-path', 'modama:seal-session', 'modama:verify-session'])
         );
-        const { visible } = await inBrowser('data/adhoc/p', 'data/adhoc/p/open', inProject);
+        const facts = { project: 'adhoc/p', session: 'open' };
+        const { visible } = await inBrowser('data/adhoc/p/open', 'data/adhoc/p/open/a.dm4', facts);
         expect(visible()).toEqual(expect.arrayContaining(wanted.filter(id => !id?.includes('verify'))));
+    });
+
+    test.each([
+        ['data/adhoc/p/open', 'data/adhoc/p/open/a.dm4', ['libertem', 'notebook']],
+        ['data/adhoc/p/open', 'data/adhoc/p/open/raw', ['libertem']],
+        ['data/adhoc/p', 'data/adhoc/p/open', []],
+        ['data/adhoc', 'data/adhoc/p', []]
+    ])('in %p offers for %p to open it in %p', async (folder, selected, tools) => {
+        const { visible } = await inBrowser(folder, selected, inProject);
+        expect(visible().filter(id => id.includes('open-in'))).toEqual(tools.map(n => `modama:open-in-${n}`));
     });
 
     test('offers what the selected session allows', async () => {

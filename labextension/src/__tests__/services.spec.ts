@@ -6,7 +6,7 @@ import { bytes, countdown, span } from '../services/format';
 import { Listing } from '../services/listing';
 import { folderOf, partOf } from '../services/part';
 import { above } from '../services/place';
-import { phrase } from '../services/phrases';
+import { amountOfData, phrase } from '../services/phrases';
 import { VERSION } from '../version';
 import * as manifest from '../../package.json';
 import { entry, folderPage, job, problem, session, status, together } from './server';
@@ -179,6 +179,7 @@ describe('long operations', () => {
         const { api, host, modama } = together();
         api.answers['job.list'] = ({ state }) => ({ items: state === 'running' ? [job()] : [] });
         await modama.jobs.resume();
+        await jest.advanceTimersByTimeAsync(600);
         expect(host.notes.map(({ now }) => now?.kind)).toEqual(['progress']);
         modama.jobs.dispose();
     });
@@ -193,10 +194,52 @@ describe('long operations', () => {
                 problem: { type: 'urn:modama:cancelled', status: 409, detail }
             });
         modama.jobs.follow(job({ changed: '1' }));
+        await jest.advanceTimersByTimeAsync(600);
         host.notes[0].now?.actions?.[0].do();
         await settle();
         expect(api.of('job.cancel')).toEqual([{ id: 'j1' }]);
         expect(host.notes[0].now).toMatchObject({ kind: 'warning', text: `Sealing “s”: ${detail}` });
+    });
+
+    test('what the panel shows is not told in a message too, but its end is', async () => {
+        const { api, host, modama } = together();
+        const now = { state: 'running', done: 1 };
+        api.answers['job.show'] = () =>
+            job({ ...(now as object), total: 10, changed: String(now.done).padStart(3, '0') });
+        const shown = () => host.notes.map(note => note.now?.kind).filter(Boolean);
+        modama.jobs.follow(job({ changed: '0' }));
+        const leave = modama.jobs.inSight('j1');
+        await jest.advanceTimersByTimeAsync(3000);
+        expect(host.notes).toEqual([]);
+        now.done = 5;
+        await jest.advanceTimersByTimeAsync(1000);
+        leave();
+        await jest.advanceTimersByTimeAsync(600);
+        expect(host.notes[0].history[0]).toMatchObject({ kind: 'progress', progress: 0.5 });
+        modama.jobs.inSight('j1');
+        expect(shown()).toEqual([]);
+        Object.assign(now, { state: 'done', done: 10 });
+        await jest.advanceTimersByTimeAsync(1500);
+        expect(shown()).toEqual(['success']);
+    });
+
+    test.each([
+        [1, [], 'success', 'Verifying “s”: 1 file matches its checksum.'],
+        [7, [], 'success', 'Verifying “s”: 7 files match their checksums.'],
+        [2, ['raw is bare'], 'warning', 'Verifying “s”: 2 files match their checksums. raw is bare']
+    ])('a verification of %p tells what it found', (files, warnings, kind, text) => {
+        const result = { files, warnings } as never;
+        expect(phrase(job({ op: 'session.verify', state: 'done', result }), together().host.trans)).toEqual({
+            kind,
+            text
+        });
+    });
+
+    test('one is not counted as many', () => {
+        const { trans } = together().host;
+        expect(amountOfData(5, 1, trans)).toBe('5 B in 1 file');
+        expect(amountOfData(5, 0, trans)).toBe('5 B in 0 files');
+        expect(phrase(job({ done: 0, total: 1 }), trans).text).toBe('Sealing “s”: hashing, 0 of 1 file');
     });
 
     test('a failed job tells the reason that the server gave', () => {

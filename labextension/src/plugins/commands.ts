@@ -62,7 +62,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
             const entry = args.browser ? target(args) : undefined;
             return entry && nearby.sessionOf(entry.path);
         });
-        addEntryCommands(app, modama, target);
+        addEntryCommands(app, modama, target, folderAt(modama, browsers, nearby));
         if (browsers) {
             follow(modama, browsers, nearby);
         }
@@ -92,22 +92,50 @@ function targetOf(
     return modama.selected.get();
 }
 
+/** What kind of folder a command is about: one in a session, or one that is more than that; undefined: it is none. */
+type FolderAt = (args: ReadonlyPartialJSONObject) => 'in-session' | 'other' | undefined;
+
+function folderAt(modama: Modama, browsers: IFileBrowserFactory | null, nearby: Nearby): FolderAt {
+    return args => {
+        if (typeof args.path === 'string') {
+            return undefined; // whoever says a path knows what it is
+        }
+        if (!args.browser) {
+            const entry = modama.selected.get();
+            const inSession = modama.around.get().session !== '' && entry?.role_in_tree === '';
+            return entry?.kind === 'folder' ? (inSession ? 'in-session' : 'other') : undefined;
+        }
+        const item = browsers?.tracker.currentWidget?.selectedItems().next().value;
+        const path = item?.type === 'directory' ? dataPath(modama, item.path) : undefined;
+        const session = path && nearby.sessionOf(path);
+        return path === undefined ? undefined : session && session.path !== path ? 'in-session' : 'other';
+    };
+}
+
 function addEntryCommands(
     app: JupyterFrontEnd,
     modama: Modama,
-    target: (args: ReadonlyPartialJSONObject) => Located | undefined
+    target: (args: ReadonlyPartialJSONObject) => Located | undefined,
+    folder: FolderAt
 ): void {
     const { trans } = modama.host;
-    const add = (id: string, label: string, act: (entry: Located) => unknown) =>
+    const always = () => true;
+    const add = (
+        id: string,
+        label: string,
+        act: (entry: Located) => unknown,
+        applies: (args: ReadonlyPartialJSONObject) => boolean = always
+    ) =>
         app.commands.addCommand(id, {
             label,
             caption: trans.__(
                 'Works on the file or folder that is selected in the panel or in the file browser'
             ),
             describedBy: DESCRIBED,
-            isEnabled: args => target(args) !== undefined,
-            // Of the file browser's many files only some are data.
-            isVisible: args => !args.browser || target(args) !== undefined,
+            isEnabled: args => target(args) !== undefined && applies(args),
+            // Of the file browser's many files only some are data. A palette shows what it cannot do now, a menu does not.
+            isVisible: args =>
+                args.isPalette === true || ((!args.browser || target(args) !== undefined) && applies(args)),
             execute: args => {
                 const entry = target(args);
                 return entry && act(entry);
@@ -117,8 +145,19 @@ function addEntryCommands(
         app.shell.activateById(PANEL);
         modama.ask.set({ kind, entry });
     };
-    add(CommandIDs.openInLibertem, trans.__('Open in LiberTEM'), entry => openInLibertem(modama, entry));
-    add(CommandIDs.openInNotebook, trans.__('Open in Notebook'), entry => openInNotebook(modama, entry));
+    // A measurement may be a folder of files, which LiberTEM opens as one; a whole session or project is none.
+    add(
+        CommandIDs.openInLibertem,
+        trans.__('Open in LiberTEM'),
+        entry => openInLibertem(modama, entry),
+        args => folder(args) !== 'other'
+    );
+    add(
+        CommandIDs.openInNotebook,
+        trans.__('Open in Notebook'),
+        entry => openInNotebook(modama, entry),
+        args => folder(args) === undefined
+    );
     add(CommandIDs.showLinks, trans.__('Copy Links and Commands…'), ask('links'));
     add(CommandIDs.explain, trans.__('Why Can’t I Write Here?'), ask('explain'));
     add(CommandIDs.copyPath, trans.__('Copy Path of Data'), entry =>

@@ -7,6 +7,8 @@ import { Value } from './value';
 
 const ENDED = new Set(['done', 'failed', 'cancelled']);
 const POLL_MS = 1000;
+/** How long a message waits for the panel to show the same. */
+const GRACE_MS = 500;
 
 export const hasEnded = (job: Job): boolean => ENDED.has(job.state);
 
@@ -47,6 +49,20 @@ export class Jobs {
             job => job.project === project && job.session === session
         );
         return jobs.find(job => !hasEnded(job)) ?? jobs[jobs.length - 1];
+    }
+
+    /** The panel shows this job itself until the answer is called; meanwhile no message says the same. */
+    inSight(id: string): () => void {
+        this.seen.add(id);
+        this.notes.get(id)?.dismiss();
+        this.notes.delete(id);
+        return () => {
+            this.seen.delete(id);
+            const job = this.all.get().get(id);
+            if (job && !hasEnded(job)) {
+                this.show(job);
+            }
+        };
     }
 
     /** The job when it has ended. */
@@ -115,7 +131,21 @@ export class Jobs {
         }
     }
 
+    /** In one place: in the panel while that shows it, else in a message, and its end always there. */
     private show(job: Job): void {
+        if (hasEnded(job) || this.notes.has(job.id)) {
+            this.say(job);
+            return;
+        }
+        setTimeout(() => {
+            const now = this.all.get().get(job.id);
+            if (now && !hasEnded(now) && !this.disposed && !this.seen.has(job.id)) {
+                this.say(now);
+            }
+        }, GRACE_MS);
+    }
+
+    private say(job: Job): void {
         const note = this.note(job, phrase(job, this.host.trans));
         const shown = this.notes.get(job.id);
         if (shown) {
@@ -142,6 +172,7 @@ export class Jobs {
         return { kind: says.kind, text: says.text };
     }
 
+    private seen = new Set<string>();
     private notes = new Map<string, ShownNote>();
     private timer: ReturnType<typeof setTimeout> | undefined;
     private disposed = false;

@@ -13,7 +13,7 @@ export function phrase(job: Job, trans: Translation): Phrase {
     const title = titleOf(job, trans);
     switch (job.state) {
         case 'done':
-            return { kind: 'success', text: trans.__('%1: done.', title) };
+            return ended(job, title, trans);
         case 'failed':
             return {
                 kind: 'error',
@@ -38,6 +38,28 @@ export function phrase(job: Job, trans: Translation): Phrase {
     }
 }
 
+/** What a job that went well brought about; a verification says what it found. */
+function ended({ op, result }: Job, title: string, trans: Translation): Phrase {
+    const { files, warnings } = (result ?? {}) as { files?: number; warnings?: string[] };
+    if (op !== 'session.verify' || typeof files !== 'number') {
+        return { kind: 'success', text: trans.__('%1: done.', title) };
+    }
+    const matches = trans._n(
+        '%2: 1 file matches its checksum.',
+        '%2: %3 files match their checksums.',
+        files,
+        title,
+        amount(files)
+    );
+    return warnings?.length
+        ? { kind: 'warning', text: `${matches} ${warnings.join(' ')}` }
+        : { kind: 'success', text: matches };
+}
+
+/** How much data it is, and in how many files. */
+export const amountOfData = (size: number, files: number, trans: Translation): string =>
+    trans._n('%2 in 1 file', '%2 in %3 files', files, bytes(size), amount(files));
+
 /** How far a job is, from 0 to 1; undefined while the whole is not known. */
 export function fraction(job: Job): number | undefined {
     return job.total > 0 ? Math.min(1, job.done / job.total) : undefined;
@@ -53,10 +75,19 @@ export function progressText(job: Job, trans: Translation): string {
     if (job.total <= 0) {
         return phase;
     }
-    const count = (n: number) => (job.unit === 'bytes' ? bytes(n) : amount(n));
-    return job.unit === 'bytes'
-        ? trans.__('%1, %2 of %3', phase, count(job.done), count(job.total))
-        : trans.__('%1, %2 of %3 %4', phase, count(job.done), count(job.total), job.unit);
+    if (job.unit === 'bytes') {
+        return trans.__('%1, %2 of %3', phase, bytes(job.done), bytes(job.total));
+    }
+    return job.unit === 'files'
+        ? trans._n(
+              '%2, %3 of 1 file',
+              '%2, %3 of %4 files',
+              job.total,
+              phase,
+              amount(job.done),
+              amount(job.total)
+          )
+        : trans.__('%1, %2 of %3 %4', phase, amount(job.done), amount(job.total), job.unit);
 }
 
 function titleOf(job: Job, trans: Translation): string {

@@ -18,21 +18,36 @@ export function Crumbs(): JSX.Element | null {
                 label={trans.__('One level up')}
                 onClick={() => places.go(steps[steps.length - 2][1])}
             />
-            <ol>
-                {steps.map(([name, to], index) => (
-                    <li key={`${index} ${name}`}>
-                        {index < steps.length - 1 ? (
+            <ol title={steps.map(([name]) => name).join(' / ')}>
+                {shortened(steps).map(([name, to], index, { length }) => (
+                    <li key={`${index} ${name}`} className={name === MORE ? 'mo-crumb-more' : undefined}>
+                        {index < length - 1 ? (
                             <button type="button" className="mo-crumb" onClick={() => places.go(to)}>
                                 {name}
                             </button>
                         ) : (
-                            <span aria-current="page">{name}</span>
+                            <span className="mo-crumb-here" aria-current="page">
+                                {name}
+                            </span>
                         )}
                     </li>
                 ))}
             </ol>
         </nav>
     );
+}
+
+const MOST_STEPS = 5;
+const MORE = '…';
+
+/** No more steps than one line has room for: of those in the middle the lowest stands for all. */
+export function shortened(steps: [string, Place][]): [string, Place][] {
+    if (steps.length <= MOST_STEPS) {
+        return steps;
+    }
+    const last = steps.slice(-2);
+    const hidden = steps[steps.length - 3];
+    return [...steps.slice(0, 2), [MORE, hidden[1]], ...last];
 }
 
 /** Names and places from the list of projects down to `place`. The area (the first folder of a path) is no step of its own. */

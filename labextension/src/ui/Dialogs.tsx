@@ -57,7 +57,8 @@ function ExplainDialog({ entry }: { entry: Located }): JSX.Element {
                     <ul>
                         {answer.reasons.map(({ code, sentence, next_step }) => (
                             <li key={code}>
-                                {sentence !== answer.sentence && sentence} {next_step}
+                                {sentence !== answer.sentence && <div>{capitalised(sentence)}</div>}
+                                {next_step && <div className="mo-quiet">{capitalised(next_step)}</div>}
                             </li>
                         ))}
                     </ul>
@@ -65,6 +66,11 @@ function ExplainDialog({ entry }: { entry: Located }): JSX.Element {
             )}
         </Modal>
     );
+}
+
+/** A sentence of the server with a capital letter, as one that stands alone has it. */
+function capitalised(sentence: string): string {
+    return sentence.charAt(0).toLocaleUpperCase() + sentence.slice(1);
 }
 
 function LinksDialog({ entry }: { entry: Located }): JSX.Element {

@@ -34,20 +34,23 @@ export function FileView({
                 {onClose && <IconButton icon="close" label={trans.__('Close')} onClick={onClose} />}
             </div>
             {entry.problem && <Box kind="warning">{entry.problem}</Box>}
-            <FileActions entry={entry} />
-            <div className="mo-tabs" role="tablist">
-                {(['preview', 'metadata'] as const).map(name => (
-                    <button
-                        key={name}
-                        type="button"
-                        role="tab"
-                        aria-selected={tab === name}
-                        className="mo-tab"
-                        onClick={() => setTab(name)}
-                    >
-                        {name === 'preview' ? trans.__('Preview') : trans.__('Metadata')}
-                    </button>
-                ))}
+            <Openers entry={entry} />
+            <div className="mo-tab-bar">
+                <div className="mo-tabs" role="tablist">
+                    {(['preview', 'metadata'] as const).map(name => (
+                        <button
+                            key={name}
+                            type="button"
+                            role="tab"
+                            aria-selected={tab === name}
+                            className="mo-tab"
+                            onClick={() => setTab(name)}
+                        >
+                            {name === 'preview' ? trans.__('Preview') : trans.__('Metadata')}
+                        </button>
+                    ))}
+                </div>
+                <FileActions entry={entry} />
             </div>
             {tab === 'preview' ? (
                 <PreviewView entry={entry} size={wide ? 1024 : 512} />
@@ -67,29 +70,34 @@ export function FileView({
     );
 }
 
-function FileActions({ entry }: { entry: Entry }): JSX.Element {
+function Openers({ entry }: { entry: Entry }): JSX.Element {
     const modama = useModama();
-    const { host, ask } = modama;
+    const { host } = modama;
     const trans = useTrans();
     return (
         <div className="mo-toolbar">
-            <Button
-                icon="open"
-                look="main"
-                title={trans.__('Open in LiberTEM')}
-                onClick={() => void openInLibertem(modama, entry)}
-            >
+            <Button icon="open" look="main" onClick={() => void openInLibertem(modama, entry)}>
                 {trans.__('Open in LiberTEM')}
             </Button>
             {host.openNotebook && (
                 <Button
                     icon="notebook"
-                    title={trans.__('Open in a new notebook')}
+                    label={trans.__('Open in notebook')}
                     onClick={() => void openInNotebook(modama, entry)}
                 >
-                    {trans.__('Open in notebook')}
+                    {trans.__('Notebook')}
                 </Button>
             )}
+        </div>
+    );
+}
+
+function FileActions({ entry }: { entry: Entry }): JSX.Element {
+    const modama = useModama();
+    const { ask } = modama;
+    const trans = useTrans();
+    return (
+        <div className="mo-icons">
             <IconButton
                 icon="copy"
                 label={trans.__('Copy path')}

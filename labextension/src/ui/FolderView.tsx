@@ -75,16 +75,17 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
         <>
             <ListTools
                 searchLabel={trans.__('Filter by name')}
+                searchHint={trans.__('Filter')}
                 search={filter}
                 onSearch={setFilter}
                 sort={sort}
                 onSort={setSort}
                 orders={[
-                    ['name', trans.__('name')],
-                    ['-name', trans.__('name, last first')],
-                    ['-modified', trans.__('newest first')],
-                    ['modified', trans.__('oldest first')],
-                    ['-size', trans.__('largest first')],
+                    ['name', trans.__('A to Z')],
+                    ['-name', trans.__('Z to A')],
+                    ['-modified', trans.__('newest')],
+                    ['modified', trans.__('oldest')],
+                    ['-size', trans.__('largest')],
                     ['type', trans.__('type')]
                 ]}
             >

@@ -1,3 +1,4 @@
+import { useEffect, useRef, type RefObject } from 'react';
 import type { Job } from '../api/types';
 import { hasEnded } from '../services/jobs';
 import { fraction, phrase } from '../services/phrases';
@@ -9,16 +10,17 @@ export function JobLine({ job }: { job: Job }): JSX.Element {
     const { jobs } = useModama();
     const trans = useTrans();
     const says = phrase(job, trans);
+    const line = useInSight(job);
     if (hasEnded(job)) {
         return (
-            <Box kind={job.state === 'done' ? 'success' : 'warning'}>
+            <Box kind={says.kind === 'success' ? 'success' : 'warning'}>
                 <p>{says.text}</p>
                 <Differences job={job} />
             </Box>
         );
     }
     return (
-        <div className="mo-job" role="status" aria-live="polite">
+        <div ref={line} className="mo-job" role="status" aria-live="polite">
             <span>{says.text}</span>
             <progress max={1} value={fraction(job)} />
             {job.cancellable && (
@@ -28,6 +30,33 @@ export function JobLine({ job }: { job: Job }): JSX.Element {
             )}
         </div>
     );
+}
+
+/** Says of a running job's line whether it is seen: the panel may be closed, or the line scrolled away. */
+function useInSight(job: Job): RefObject<HTMLDivElement> {
+    const { jobs } = useModama();
+    const line = useRef<HTMLDivElement>(null);
+    useEffect(() => {
+        if (!line.current) {
+            return;
+        }
+        let leave: (() => void) | undefined;
+        const see = (isSeen: boolean) => {
+            if (isSeen) {
+                leave ??= jobs.inSight(job.id);
+            } else {
+                leave?.();
+                leave = undefined;
+            }
+        };
+        const observer = new IntersectionObserver(entries => see(entries[entries.length - 1].isIntersecting));
+        observer.observe(line.current);
+        return () => {
+            observer.disconnect();
+            see(false);
+        };
+    }, [jobs, job.id, hasEnded(job)]);
+    return line;
 }
 
 /** The files that a verification found missing, changed or new. */

@@ -6,6 +6,7 @@ import { Button, Choice, Search } from './parts';
 /** What stands above a list: a search, the order, and what else there is to do. */
 export function ListTools(props: {
     searchLabel: string;
+    searchHint: string;
     search: string;
     onSearch(value: string): void;
     sort: string;
@@ -16,7 +17,12 @@ export function ListTools(props: {
     const trans = useTrans();
     return (
         <div className="mo-toolbar">
-            <Search value={props.search} onChange={props.onSearch} label={props.searchLabel} />
+            <Search
+                value={props.search}
+                onChange={props.onSearch}
+                label={props.searchLabel}
+                hint={props.searchHint}
+            />
             <Choice
                 compact
                 label={trans.__('Sort by')}

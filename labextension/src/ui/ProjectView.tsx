@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import type { Person, Project, Session } from '../api/types';
-import { amount, bytes, moment } from '../services/format';
+import { bytes, moment } from '../services/format';
+import { amountOfData } from '../services/phrases';
 import { FACTS, RULES, writtenDown } from '../services/record';
 import { useAnswer, useModama, useSettled, useTrans, useValue } from './context';
 import { ListTools, ShowMore } from './ListTools';
@@ -67,9 +68,8 @@ function ProjectFacts({ project }: { project: Project }): JSX.Element {
     const size =
         project.size_bytes !== null &&
         trans.__(
-            '%1 in %2 files (counted %3)',
-            bytes(project.size_bytes),
-            amount(project.files),
+            '%1 (counted %2)',
+            amountOfData(project.size_bytes, project.files ?? 0, trans),
             moment(project.counted_at)
         );
     return (
@@ -113,14 +113,15 @@ function Sessions({ project, path_b64 }: { project: string; path_b64?: string })
             <h3>{trans.__('Sessions')}</h3>
             <ListTools
                 searchLabel={trans.__('Search sessions')}
+                searchHint={trans.__('Search')}
                 search={search}
                 onSearch={setSearch}
                 sort={sort}
                 onSort={setSort}
                 orders={[
-                    ['-name', trans.__('name, last first')],
-                    ['name', trans.__('name')],
-                    ['-modified', trans.__('newest first')]
+                    ['-name', trans.__('Z to A')],
+                    ['name', trans.__('A to Z')],
+                    ['-modified', trans.__('newest')]
                 ]}
             />
             {problem && <ProblemBox problem={problem} again={again} />}

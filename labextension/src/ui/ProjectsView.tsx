@@ -30,14 +30,15 @@ export function ProjectsView(): JSX.Element {
             </div>
             <ListTools
                 searchLabel={trans.__('Search projects')}
+                searchHint={trans.__('Search')}
                 search={search}
                 onSearch={setSearch}
                 sort={sort}
                 onSort={setSort}
                 orders={[
-                    ['-modified', trans.__('newest first')],
-                    ['name', trans.__('name')],
-                    ['-created', trans.__('created last first')]
+                    ['-modified', trans.__('newest')],
+                    ['name', trans.__('A to Z')],
+                    ['-created', trans.__('last made')]
                 ]}
             />
             {problem && <ProblemBox problem={problem} again={again} />}

@@ -78,7 +78,12 @@ function Consequences({ survey }: { survey: SealSurvey }): JSX.Element {
             : trans.__(
                   'read-only: write permission is taken away. The files’ owner could give it back; a change would show when verifying'
               );
-    const parts = [amount(survey.files), bytes(survey.bytes), amount(survey.folders)];
+    const { files, folders } = survey;
+    const sealed = [
+        trans._n('1 file', '%2 files', files, amount(files)),
+        bytes(survey.bytes),
+        folders > 0 && trans._n('in 1 folder', 'in %2 folders', folders, amount(folders))
+    ];
     return (
         <>
             <p>
@@ -88,12 +93,7 @@ function Consequences({ survey }: { survey: SealSurvey }): JSX.Element {
             </p>
             <Facts
                 rows={[
-                    [
-                        trans.__('What is sealed'),
-                        survey.folders > 0
-                            ? trans.__('%1 files, %2, in %3 folders', ...parts)
-                            : trans.__('%1 files, %2', ...parts)
-                    ],
+                    [trans.__('What is sealed'), sealed.filter(Boolean).join(', ')],
                     [trans.__('Protection'), protection],
                     [trans.__('Who can undo it'), survey.can_undo],
                     [trans.__('Who can unseal'), survey.can_unseal]

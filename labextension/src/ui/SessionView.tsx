@@ -3,6 +3,7 @@ import { asProblem } from '../api/problem';
 import type { Session } from '../api/types';
 import { start } from '../services/actions';
 import { amount, bytes, countdown, moment, span } from '../services/format';
+import { amountOfData } from '../services/phrases';
 import { RULES, writtenDown } from '../services/record';
 import { useAnswer, useModama, useTrans, useValue } from './context';
 import { FolderList } from './FolderView';
@@ -24,7 +25,7 @@ export function SessionView(props: { project: string; session: string; path_b64?
     const { answer, problem, again } = useAnswer(
         signal => api.call('session.show', { project, session, path_b64 }, signal),
         `${project}/${session}`,
-        [useValue(revision)]
+        [useValue(revision), job?.phase]
     );
     useEffect(() => {
         // While an instrument writes, the numbers go on.
@@ -169,7 +170,8 @@ function SessionFacts({ session }: { session: Session }): JSX.Element {
         none: ''
     };
     const formats = summary?.formats.map(
-        ({ format, files, bytes: size }) => `${amount(files)} ${format} (${bytes(size)})`
+        ({ format, files, bytes: size }) =>
+            `${amount(files)} ${format || trans.__('without an ending')} (${bytes(size)})`
     );
     return (
         <Facts
@@ -184,7 +186,7 @@ function SessionFacts({ session }: { session: Session }): JSX.Element {
                 [trans.__('Formats'), formats?.join(', ')],
                 [trans.__('First file'), arrival(summary?.first_file, summary?.first_arrival)],
                 [trans.__('Last file'), arrival(summary?.last_file, summary?.last_arrival)],
-                [trans.__('Duration'), summary && summary.duration_s > 0 && span(summary.duration_s)],
+                [trans.__('Duration'), summary && summary.duration_s >= 1 && span(summary.duration_s)],
                 [trans.__('Instrument'), summary?.instrument || fields.instrument],
                 [trans.__('Technique'), summary?.technique || fields.technique],
                 [trans.__('Sample'), summary?.sample || fields.sample],
@@ -199,14 +201,17 @@ function SessionFacts({ session }: { session: Session }): JSX.Element {
 /** How much lies in raw: of a sealed session what the seal says, else what was counted last. */
 function counted({ state, seal, summary }: Session, trans: Translation): string {
     if (state === 'sealed' && seal) {
-        return trans.__('%1 in %2 files', bytes(seal.bytes), amount(seal.files));
+        return amountOfData(seal.bytes, seal.files, trans);
     }
-    if (!summary) {
+    // Nobody seals nothing: a count of zero is older than the files.
+    if (!summary || (summary.files === 0 && state !== 'writable')) {
         return '';
     }
-    return summary.complete
-        ? trans.__('%1 in %2 files', bytes(summary.bytes), amount(summary.files))
-        : trans.__('%1 in %2 files so far, still counting', bytes(summary.bytes), amount(summary.files));
+    if (summary.files === 0) {
+        return summary.complete ? trans.__('no files yet') : trans.__('still counting');
+    }
+    const found = amountOfData(summary.bytes, summary.files, trans);
+    return summary.complete ? found : trans.__('%1 so far, still counting', found);
 }
 
 const arrival = (name: string | undefined, when: string | null | undefined): string =>

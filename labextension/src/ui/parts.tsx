@@ -12,11 +12,19 @@ interface ButtonProps {
     /** Why it cannot be used, or what it does. */
     title?: string;
     submit?: boolean;
+    /** The whole of what the words on it are short for. */
+    label?: string;
 }
 
-export function Button({ children, icon, look = 'plain', submit, ...rest }: ButtonProps): JSX.Element {
+export function Button({ children, icon, look = 'plain', submit, label, ...rest }: ButtonProps): JSX.Element {
     return (
-        <button type={submit ? 'submit' : 'button'} className={`mo-button mo-button-${look}`} {...rest}>
+        <button
+            type={submit ? 'submit' : 'button'}
+            className={`mo-button mo-button-${look}`}
+            aria-label={label}
+            title={label}
+            {...rest}
+        >
             {icon && <Icon name={icon} />}
             {children}
         </button>
@@ -112,19 +120,22 @@ export function Loading(): JSX.Element {
 export function Search({
     value,
     onChange,
-    label
+    label,
+    hint = label
 }: {
     value: string;
     onChange(value: string): void;
     label: string;
+    /** What stands in the empty field where there is no room for the label. */
+    hint?: string;
 }): JSX.Element {
     return (
-        <label className="mo-search">
+        <label className="mo-search" title={hint === label ? undefined : label}>
             <Icon name="search" />
             <input
                 type="search"
                 aria-label={label}
-                placeholder={label}
+                placeholder={hint}
                 value={value}
                 onChange={event => onChange(event.target.value)}
             />
