@@ -110,6 +110,7 @@ LINES = {
     "entry.metadata": ("entry metadata adhoc/p/s/raw/a.dat", "adhoc/p/s/raw/a.dat"),
     "entry.links": ("entry links adhoc/p/s/raw/a.dat", "modama.load('adhoc/p/s/raw/a.dat')"),
     "entry.move": ("entry move adhoc/p/old adhoc/p/s/raw", "adhoc/p/s/raw/old"),
+    "audit.list": ("audit list --op project.*", "created project adhoc/p."),
     "job.list": ("job list", "session.seal"),
     "job.show": ("job show 20260101-000000-00000000", "session.seal"),
     "job.cancel": ("job cancel 20260101-000000-00000000", "cancelled"),

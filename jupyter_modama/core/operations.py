@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, get_type_hints
 
 from jupyter_modama.core import (
+    audit,
     doctor,
     entries,
     explain,
@@ -185,6 +186,7 @@ ROWS = (
     Operation("entry.metadata", entries.read_metadata, R.READER, K.READ, S.PATH),
     Operation("entry.links", links.list_links, R.READER, K.READ, S.PATH),
     Operation("entry.move", moving.move_entry, R.MEMBER, K.LONG, S.PATH, check=moving.check_move),
+    Operation("audit.list", audit.list_audit, R.SIGNED_IN, K.READ, S.SITE, Where.SITE),
     Operation("job.list", jobs.list_jobs, R.SIGNED_IN, K.READ, S.SITE, Where.SITE),
     Operation("job.show", jobs.show_job, R.SIGNED_IN, K.READ, S.SITE, Where.SITE),
     Operation("job.cancel", jobs.cancel_job, R.SIGNED_IN, K.CHANGE, S.SITE, Where.SITE),
@@ -239,7 +241,7 @@ def _begin(operation: Operation, wanted: Any, target: TreePath, actor: Actor, st
     who = f"{actor.person.login} via {actor.via} ({actor.known_by})"
     if actor.on_behalf_of:
         who += f" for {actor.on_behalf_of}"
-    return store.audit.begin(operation.name, who, target.shown, facts)
+    return store.audit.begin(operation.name, who, target.shown, facts, audit.facts_of(store, actor, target))
 
 
 def _closing(store: Store, line: str, run: Callable[[], Any]) -> Any:

@@ -86,8 +86,15 @@ class Listing:
 class Audit(Protocol):
     """Append-only; a begun line that never got its end is closed as interrupted at the next start."""
 
-    def begin(self, op: str, actor: str, target: str, wanted: dict[str, Any]) -> str: ...
+    # `facts` are kept beside what is wanted: who by their number, the project by its uuid.
+    def begin(
+        self, op: str, actor: str, target: str, wanted: dict[str, Any], facts: Mapping[str, Any] | None = None
+    ) -> str: ...
     def end(self, line: str, outcome: str, detail: str = "") -> None: ...
+
+    # Entries with position and size in bytes; a position says from where to go on.
+    def newest_first(self, before: str = "") -> Iterator[tuple[str, dict[str, Any], int]]: ...
+    def entries_at(self, positions: list[str]) -> list[dict[str, Any]]: ...
 
 
 class JobBook(Protocol):

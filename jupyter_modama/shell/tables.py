@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from jupyter_modama.core.audit import AuditPage
 from jupyter_modama.core.errors import printable
 from jupyter_modama.core.model import (
     DoctorReport,
@@ -142,6 +143,22 @@ def _more(here: int, total: int, how: str) -> Iterator[str]:
         yield f"... {total - here:,} more of {total:,}: {how}"
 
 
+def audit(page: AuditPage) -> Iterator[str]:
+    if not page.items:
+        yield "Nothing, as far as you may see it."
+    for line in page.items:
+        yield f"{value_text(_moment(line.at))}  {line.sentence}"
+    if page.cursor:
+        yield f"... there may be more: --cursor {page.cursor}"
+
+
+def _moment(text: str) -> datetime | str:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return text
+
+
 def jobs(page: JobPage) -> Iterator[str]:
     if page.items:
         yield from table(JOB, page.items)
@@ -235,6 +252,7 @@ _SHAPES: dict[type, Callable[[Any], Iterator[str]]] = {
     SessionPage: sessions,
     FolderPage: folder,
     JobPage: jobs,
+    AuditPage: audit,
     Explanation: explanation,
     Links: links,
     DoctorReport: doctor,

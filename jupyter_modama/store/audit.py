@@ -11,7 +11,6 @@ what is full becomes immutable. The audit of a person is one file, which is thei
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
 import secrets
@@ -26,6 +25,7 @@ from typing import Any
 
 from jupyter_modama.core.errors import from_os
 from jupyter_modama.core.model import AuditRules
+from jupyter_modama.store import audit_reading
 from jupyter_modama.store.audit_files import AuditFiles, begun_in_an_earlier_month, line_of
 
 _LOG = logging.getLogger(__name__)
@@ -52,13 +52,10 @@ class FileAudit:
         Raises: DiskFull, NotAllowed, StorageError; then nothing must be done.
         """
         line = secrets.token_hex(8)
-        try:
-            entry = {"line": line, "op": op, "actor": actor, "target": target, "wanted": wanted, **(facts or {})}
-            with self._open() as fd:
-                me = {"pid": os.getpid(), "host": socket.gethostname(), "life": self._living()}
-                _append(fd, {**entry, **me})
-        except OSError as error:
-            raise from_os(OSError(error.errno, error.strerror, "audit"), DOING) from error
+        entry = {"line": line, "op": op, "actor": actor, "target": target, "wanted": wanted, **(facts or {})}
+        with _told(DOING), self._open() as fd:
+            me = {"pid": os.getpid(), "host": socket.gethostname(), "life": self._living()}
+            _append(fd, {**entry, **me})
         return line
 
     def end(self, line: str, outcome: str, detail: str = "") -> None:
@@ -148,6 +145,19 @@ class FileAudit:
                 found += (entry for entry in _entries(path.read_bytes()) if "line" in entry)
         return found
 
+    def newest_first(self, before: str = "") -> Iterator[tuple[str, dict[str, Any], int]]:
+        """Entries with their positions and sizes in bytes, the newest first; of those only what stands before one.
+
+        Raises: Invalid for a position that is none (any more), StorageError and its kind.
+        """
+        with _told("reading the audit"):
+            yield from audit_reading.newest_first(self.files, before)
+
+    def entries_at(self, positions: list[str]) -> list[dict[str, Any]]:
+        """The entries that begin at these positions. Raises: Invalid, StorageError and its kind."""
+        with _told("reading the audit"):
+            return audit_reading.entries_at(self.files, positions)
+
     @property
     def _lives(self) -> Path:
         return self.file.with_name("alive")
@@ -168,16 +178,21 @@ class FileAudit:
 
         Raises: StorageError and its kind.
         """
-        try:
-            with self._open() as fd:
-                alive = still_alive(self._lives)
-                gone = [line for line, life in _open_lines(_read(fd)).items() if life not in alive]
-                for line in gone:
-                    detail = "the program that did this ended before it was done"
-                    _append(fd, {"line": line, "outcome": "interrupted", "detail": detail})
-        except OSError as error:
-            raise from_os(OSError(error.errno, error.strerror, "audit"), DOING) from error
+        with _told(DOING), self._open() as fd:
+            alive = still_alive(self._lives)
+            gone = [line for line, life in _open_lines(_read(fd)).items() if life not in alive]
+            for line in gone:
+                detail = "the program that did this ended before it was done"
+                _append(fd, {"line": line, "outcome": "interrupted", "detail": detail})
         return len(gone)
+
+
+@contextmanager
+def _told(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise from_os(OSError(error.errno, error.strerror, "audit"), doing) from error
 
 
 def _append(fd: int, entry: dict[str, Any]) -> None:
@@ -198,13 +213,7 @@ def _read(fd: int) -> bytes:
 
 
 def _entries(raw: bytes) -> Iterator[dict[str, Any]]:
-    for line in raw.split(b"\n"):
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(entry, dict):
-            yield entry
+    return (entry for line in raw.split(b"\n") if (entry := audit_reading.parsed(line)) is not None)
 
 
 def _open_lines(raw: bytes) -> dict[str, str]:

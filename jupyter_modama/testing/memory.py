@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -60,19 +60,33 @@ class MemoryAudit:
 
     def __init__(self) -> None:
         self.entries: dict[str, tuple[str, str, str]] = {}
+        self.told: list[dict[str, Any]] = []
 
     @property
     def lines(self) -> list[tuple[str, str, str]]:
         return list(self.entries.values())
 
-    def begin(self, op: str, actor: str, target: str, wanted: dict[str, Any]) -> str:
+    def begin(
+        self, op: str, actor: str, target: str, wanted: dict[str, Any], facts: Mapping[str, Any] | None = None
+    ) -> str:
         line = secrets.token_hex(8)
         self.entries[line] = (op, target, "")
+        told = {"line": line, "op": op, "actor": actor, "target": target, "wanted": wanted, **(facts or {})}
+        self.told.append({"at": datetime.now(UTC).isoformat(), **told})
         return line
 
     def end(self, line: str, outcome: str, detail: str = "") -> None:
         op, target, _ = self.entries[line]
         self.entries[line] = (op, target, outcome)
+        now = datetime.now(UTC).isoformat()
+        self.told.append({"at": now, "line": line, "outcome": outcome, "detail": detail})
+
+    def newest_first(self, before: str = "") -> Iterator[tuple[str, dict[str, Any], int]]:
+        end = int(before) if before else len(self.told)
+        return ((str(number), self.told[number], 1) for number in reversed(range(end)))
+
+    def entries_at(self, positions: list[str]) -> list[dict[str, Any]]:
+        return [self.told[int(position)] for position in positions]
 
 
 class MemoryJobs:

@@ -103,7 +103,7 @@ def test_looking_leaves_no_line(memory: MemoryStore) -> None:
 
 
 class FullAudit(MemoryAudit):
-    def begin(self, op: str, actor: str, target: str, wanted: dict[str, Any]) -> str:
+    def begin(self, *line: Any, **more: Any) -> str:
         raise DiskFull(what="writing down", why="No space left on device")
 
 

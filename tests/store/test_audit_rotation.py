@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import os
@@ -166,7 +167,7 @@ def test_audit_that_cannot_be_rotated_goes_on(file: Path, monkeypatch: pytest.Mo
 
     log = FileAudit(file, RULES)
     with monkeypatch.context() as broken:
-        broken.setattr(audit_files.os, "link", no_link)
+        broken.setattr(os, "link", no_link)
         for number in range(14):
             write(log, number, LARGE)
         assert log.files.full() == []
@@ -195,7 +196,7 @@ def _rotate_until_killed(file: Path, after: int) -> None:
 
     for name in ("open", "write", "fsync", "link", "rename", "unlink"):
         setattr(os, name, counted(getattr(os, name)))
-    flags.fcntl.ioctl = counted(flags.fcntl.ioctl)  # type: ignore[assignment]
+    fcntl.ioctl = counted(fcntl.ioctl)
     FileAudit(file, RULES).rotate()
 
 
