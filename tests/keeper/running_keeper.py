@@ -129,10 +129,11 @@ class Facility:
         named = ["--site", str(self.site_file), "--socket", str(socket), "--state", str(state)]
         return [*named, "--peer-uid", str(self.service.uid), *more]
 
-    def start(self, *more: str) -> Running:
+    def start(self, *more: str, package: str = PACKAGE, under: tuple[str, ...] = ()) -> Running:
+        """`under`: a program that starts it, with its arguments."""
         words = self.words(*more)
         process = subprocess.Popen(
-            [everybodys_python(), "-I", "-c", START, PACKAGE, *words],
+            [*under, everybodys_python(), "-I", "-c", START, package, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -142,8 +143,8 @@ class Facility:
         return running
 
     @contextmanager
-    def keeper(self, *more: str) -> Iterator[Running]:
-        running = self.start(*more)
+    def keeper(self, *more: str, under: tuple[str, ...] = ()) -> Iterator[Running]:
+        running = self.start(*more, under=under)
         try:
             said = until(running.process, "interrupted job(s) go on")
             assert running.is_alive, said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -135,6 +136,36 @@ def test_does_not_start_where_others_could_deceive_it(facility: Facility, spoil:
     said = until(running.process, "interrupted job(s)")
     assert running.process.wait(30) == 3, said
     assert "ERROR" in said
+
+
+@pytest.mark.parametrize("spoiled", ["keeper/server.py", "core/operations.py", "keeper", ""])
+def test_does_not_start_where_others_could_change_its_code(facility: Facility, spoiled: str) -> None:
+    """One module, or a folder that they lie in."""
+    package = facility.folder / "lib"
+    source = Path(PACKAGE, "jupyter_modama")
+    for path in source.rglob("*.py"):
+        copy = package / "jupyter_modama" / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    changed = package / "jupyter_modama" / spoiled
+    changed.chmod(changed.stat().st_mode | 0o002)
+    running = facility.start(package=str(package))
+    said = until(running.process, "interrupted job(s)")
+    assert running.process.wait(30) == 3, said
+    assert "can be written by others" in said
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
+@pytest.mark.parametrize("network", [False, True])
+def test_starts_with_no_more_than_the_unit_gives(facility: Facility, people: Accounts, network: bool) -> None:
+    """As systemd starts it: bounded already, and so without the right to leave the network, which it then says."""
+    kept = ",".join(f"+{name.removeprefix('CAP_').lower()}" for name in capabilities.KEPT)
+    bounded = ("setpriv", f"--bounding-set=-all,{kept}", "--no-new-privs")
+    running = facility.start(under=bounded if network else ("unshare", "-n", *bounded))
+    said = until(running.process, "interrupted job(s)")
+    assert ("has a network" in said) is network
+    done(running.keys, people.alice, "project.create", name="p")
+    running.end()
 
 
 def test_serves_nobody_as_root(facility: Facility) -> None:
