@@ -7,6 +7,7 @@ because too much happened at once or because nobody watched, the nightly pass fi
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import time
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 AGAIN_S = 5.0
 TOGETHER_S = 0.05  # so that of a tree that is being made each level is gone through once
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV}  # removed, or replaced by a link
 Closed = Callable[[TreePath], None]
 
 
@@ -109,14 +111,17 @@ class Watcher:
         """One folder that cannot be mended must not end the watch."""
         try:
             do()
-        except (ModamaError, OSError):
+        except OSError as error:
+            if error.errno not in _GONE:
+                self.seen.failed += 1
+        except ModamaError:
             self.seen.failed += 1
 
     def _mend(self, path: TreePath) -> None:
         where = place(self.store.site, path)
         if not where.project or path == where.project or RECORDS in path.parts:
             return
-        with suppress(FileNotFoundError, NotADirectoryError), opened(self.store.root_fd, where.project) as project:
+        with opened(self.store.root_fd, where.project) as project:
             wanted = self._wanted(project, where)
             if wanted is None:
                 return
