@@ -8,11 +8,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from test_watching import gate_of, is_right, make_project, soon
+from test_watching import SWAPPER, TRIES, gate_of, is_right, make_project, soon
 
 from jupyter_modama.core import ingest as rules
 from jupyter_modama.core.gate import Gate
@@ -250,6 +250,35 @@ def test_swapping_what_was_found_gives_nothing_else(
     assert owner(disk / "outside") == owner(session / "raw/b") == 0
     assert owner(session / "raw/c") == owner(session / "raw/gone/e") == mic.uid
     (disk / "outside").unlink()
+
+
+def test_swapping_folders_and_links_gives_nothing_from_elsewhere(
+    disk: Path, store: DiskStore, session: Path, people: Accounts, mic: Account
+) -> None:
+    """The microscope's account swaps folders with links to a folder outside, in which a file of its own lies."""
+    outside = disk / "outside/raw"
+    outside.mkdir(parents=True)
+    (outside / "f").write_text("not of this project")
+    os.chown(outside / "f", mic.uid, -1)
+    words = ["/usr/bin/python3", "-I", "-S", "-c", SWAPPER, str(os.getpid()), str(disk / "outside")]
+    program = subprocess.Popen(
+        words, cwd=session / "raw", user=mic.uid, group=mic.gid, extra_groups=(), stdout=subprocess.PIPE, text=True
+    )
+    one = Ingest(store, AT_ONCE)
+    try:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "swapping\n"
+        when = datetime.now(UTC)
+        for n in range(TRIES):
+            path = SESSION / f"raw/d{n % 20}/raw/f"
+            assert one._arrival(path, one.instruments) is None
+            assert not one._give(rules.Arrival(path, mic.uid, 1, when), people.bob.uid)
+        assert program.poll() is None
+    finally:
+        program.kill()
+        program.communicate()
+    assert owner(outside / "f") == mic.uid
+    subprocess.run(["rm", "-rf", disk / "outside"], check=True)
 
 
 def test_watcher_gives_files_as_soon_as_they_are_quiet(
