@@ -227,6 +227,8 @@ def test_second_names_are_reported_and_left_alone(shared: Shared) -> None:
     assert (rows["hard-link"].mendable, rows["hard-link"].examples) == (False, (f"{shared.path}/s/raw/f",))
     assert oct((shared.elsewhere / "private").stat().st_mode)[-3:] == "600"
     assert not shared.bob.reads(shared.raw / "f")
+    shared.does(shared.alice)("project.set_members", project=shared.path, add=(shared.carol.login,))
+    assert oct((shared.elsewhere / "private").stat().st_mode)[-3:] == "600", "neither when members change"
 
 
 def test_pipes_and_links_are_left_alone(shared: Shared) -> None:
