@@ -39,11 +39,11 @@ class Arrival:
 def heir(store: Store, session: TreePath, instruments: frozenset[int]) -> int | None:
     """Whose the files of instruments in a session become: who created it, else an owner of the project.
 
-    None where nobody is left, or where the session is no longer open to changes.
+    None where nobody is left, where the session is no longer open to changes, or where people made the project by hand.
     """
-    if not _is_writable(store, session):
-        return None
     place = session_place(store.site, session)
+    if not store.trusted_uid(store.stat(place.project).uid) or not _is_writable(store, session):
+        return None
     gate = store.gates.read(place.project)
     candidates = [_creator(store, session), store.stat(session).uid, *gate.owners]
     for uid in candidates:

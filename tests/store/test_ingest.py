@@ -205,6 +205,15 @@ def test_record_of_somebody_else_says_nothing(store: DiskStore, session: Path, p
     assert owner(session / "raw/one") == people.alice.uid
 
 
+def test_project_made_by_hand_is_left_alone(store: DiskStore, session: Path, people: Accounts, mic: Account) -> None:
+    """Nothing in it is changed until an administrator adopts it."""
+    mic.shell("echo 1 > raw/one", cwd=session)
+    os.chown(session.parent, people.alice.uid, -1)
+    assert Ingest(store, AT_ONCE).session(SESSION) == 0
+    os.chown(session.parent, 0, -1)
+    assert Ingest(store, AT_ONCE).session(SESSION) == 1
+
+
 def test_sealed_session_is_left_alone(store: DiskStore, session: Path, mic: Account) -> None:
     """Nothing is tried where raw is immutable."""
     mic.shell("echo 1 > raw/one", cwd=session)
