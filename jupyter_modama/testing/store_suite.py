@@ -180,6 +180,21 @@ class StoreSuite:
         with pytest.raises(NotFound):
             store.rename(P("f/gone"), P("f/d"))
 
+    def test_move_into_another_folder_never_replaces(self, store: Store, put: Put) -> None:
+        """It is the same inode afterwards, whether file or folder."""
+        put("f/a/x", b"1")
+        put("g/a/y", b"2")
+        inode = store.stat(P("f/a")).inode
+        with pytest.raises(AlreadyExists):
+            store.move(P("f/a"), P("g/a"))
+        store.move(P("f/a"), P("g/b"))
+        assert (store.stat(P("g/b")).inode, store.stat(P("g/b/x")).size_bytes) == (inode, 1)
+        store.move(P("g/b/x"), P("f/x"))
+        assert [s.path for s in store.children(P("f"))] == ["f/x"]
+        for old, new in (("f/gone", "g/z"), ("f/x", "none/x")):
+            with pytest.raises(NotFound):
+                store.move(P(old), P(new))
+
     def test_lock_is_held_by_one(self, store: Store, put: Put) -> None:
         """And says for what; it is free again afterwards."""
         put("adhoc/p/s/raw", None)

@@ -305,3 +305,24 @@ def test_group_of_a_folder_made_by_hand_stays_in(root: Path, people: Accounts) -
         for who in (bob, in_team):
             assert who.makes(folder / "s/raw" / who.name)
         assert carol.reads(folder / "s/raw/bob"), "it was open to read"
+
+
+def test_people_are_found_by_login_and_by_name(by: Any, people: Accounts) -> None:
+    """By the beginning of the login or of a word of the name; whoever is new is found after a while."""
+    alice, bob, _ = people
+    found = by(alice)("person.find", text=bob.login[:6], limit=20).items
+    assert bob.person in found
+    word = bob.person.display.split()[1]
+    assert bob.person in by(alice)("person.find", text=word, limit=20).items
+    assert by(alice)("person.find", text="root").items == ()
+    assert by(alice)("person.find", text="nobody").items == ()
+    assert by(alice)("person.find", text=bob.login[1:]).items == ()
+
+
+def test_member_whose_account_is_gone_is_a_number(shared: Shared) -> None:
+    """And can be removed by it."""
+    with account("dora") as dora:
+        shared.set_members(dora.login)
+    shown = shared.by(shared.people.alice)("project.show", project=P)
+    assert [(m.person.login, m.person.kind) for m in shown.members] == [(str(dora.uid), "unknown")]
+    assert shared.set_members(remove=(str(dora.uid),)).members == ()
