@@ -6,11 +6,10 @@ owns the folder could remove it. The contents, the lists and the times of the fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 
 from jupyter_modama.core.errors import ModamaError, printable
 from jupyter_modama.core.layout import session_place
@@ -78,25 +77,21 @@ def own_arrivals(
     Raises: DiskFull, NotAllowed, StorageError where the audit cannot be written; then nothing is given.
     """
     given = 0
-    by_account: dict[int, list[Arrival]] = {}
+    waiting: dict[int, list[Arrival]] = {}
     for arrival in arrivals:
-        by_account.setdefault(arrival.uid, []).append(arrival)
-    for uid, found in by_account.items():
-        for some in _slices(found):
-            given += _own_some(store, session, some, uid, to, own)
-    return given
-
-
-def _slices(found: list[Arrival]) -> Iterator[list[Arrival]]:
-    rest = iter(sorted(found, key=lambda arrival: (arrival.arrived, arrival.path)))
-    while some := list(islice(rest, NAMED_AT_ONCE)):
-        yield some
+        some = waiting.setdefault(arrival.uid, [])
+        some.append(arrival)
+        if len(some) == NAMED_AT_ONCE:
+            given += _own_some(store, session, waiting.pop(arrival.uid), to, own)
+    return given + sum(_own_some(store, session, some, to, own) for some in waiting.values())
 
 
 def _own_some(
-    store: Store, session: TreePath, some: list[Arrival], uid: int, to: int, own: Callable[[Arrival, int], bool]
+    store: Store, session: TreePath, some: list[Arrival], to: int, own: Callable[[Arrival, int], bool]
 ) -> int:
-    account = store.person(uid).login
+    """The same for some files of one account."""
+    some.sort(key=lambda arrival: (arrival.arrived, arrival.path))
+    account = store.person(some[0].uid).login
     below = len(session) + 1
     facts = {
         "account": account,

@@ -70,7 +70,7 @@ class Ingest:
         instruments = self.instruments
         if not instruments:
             return 0
-        return self._own(session, self._all(session), instruments)
+        return self._own(session, self._theirs(session, instruments), instruments)
 
     def _own(self, session: TreePath, paths: Iterable[TreePath], instruments: frozenset[int]) -> int:
         to = heir(self.store, session, instruments)
@@ -79,7 +79,8 @@ class Ingest:
         arrivals = filter(None, (self._arrival(path, instruments) for path in paths))
         return own_arrivals(self.store, session, arrivals, to, self._give)
 
-    def _all(self, session: TreePath) -> Iterator[TreePath]:
+    def _theirs(self, session: TreePath, instruments: frozenset[int]) -> Iterator[TreePath]:
+        """What in a session belongs to instruments, as far as a first look tells."""
         with self.store.opened(session, FOLDER, "looking through") as top:
             device = os.fstat(top).st_dev
 
@@ -89,8 +90,9 @@ class Ingest:
                 return not flags.is_immutable(fd)
 
             for node in walk(top, enter, lambda path, error: None):
-                if node.is_file or node.is_folder:
-                    yield TreePath(f"{session}/{node.path}")
+                with suppress(FileNotFoundError):
+                    if (node.is_file or node.is_folder) and node.status.st_uid in instruments:
+                        yield TreePath(f"{session}/{node.path}")
 
     def _arrival(self, path: TreePath, instruments: frozenset[int]) -> Arrival | None:
         """What is there, where it is an instrument's and has been quiet."""
