@@ -25,6 +25,7 @@ from jupyter_modama.core.errors import (
 from jupyter_modama.core.model import Progress
 from jupyter_modama.core.operations import OPERATIONS
 from jupyter_modama.core.ports import Keys
+from jupyter_modama.runner import wanted_from
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Account, Accounts
 
@@ -35,7 +36,7 @@ NAMED = {"project": PROJECT, "session": SESSION}
 
 def done(keys: Keys, who: Account, operation: str, **wanted: Any) -> dict[str, Any]:
     """What the keys answer when somebody has something done."""
-    answer: dict[str, Any] = trees.driven(keys.do(operation, OPERATIONS[operation].wanted(**wanted), who.actor))
+    answer: dict[str, Any] = trees.driven(keys.do(operation, wanted_from(OPERATIONS[operation], wanted), who.actor))
     return answer
 
 
@@ -193,7 +194,7 @@ class KeysSuite:
     def test_work_is_cancelled(self, keys: Keys, raw: Path, people: Accounts) -> None:
         """While it waits for a program that still writes: nothing has been changed then."""
         with open(raw / "a.dat", "ab"):
-            wanted = OPERATIONS["session.seal"].wanted(**NAMED, writers="wait")
+            wanted = wanted_from(OPERATIONS["session.seal"], {**NAMED, "writers": "wait"})
             steps = keys.do("session.seal", wanted, people.alice.actor)
             while next(steps).phase != "waiting":
                 pass

@@ -25,6 +25,7 @@ import pytest
 from jupyter_modama.core.errors import ModamaError
 from jupyter_modama.core.model import Site
 from jupyter_modama.core.operations import OPERATIONS, perform
+from jupyter_modama.runner import wanted_from
 from jupyter_modama.store import flags
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.testing import trees
@@ -68,7 +69,7 @@ class Scene:
 
     def do(self, who: Account, operation: str, **wanted: Any) -> Any:
         row = OPERATIONS[operation]
-        answer = perform(row, row.wanted(**wanted), actor=who.actor, store=self.store)
+        answer = perform(row, wanted_from(row, wanted), actor=who.actor, store=self.store)
         return trees.driven(answer) if row.kind.value == "long" else answer
 
     def tries(self, who: Account, operation: str, **wanted: Any) -> None:
@@ -485,3 +486,57 @@ def test_mount_below_the_tree_is_left_alone(scene: Scene, verb: Callable[[Scene,
             subprocess.run(["umount", bound], check=True)
     finally:
         subprocess.run(["umount", other], check=True)
+
+
+# writers -------------------------------------------------------------------------------------------------------------
+
+STORM = """
+import os, sys
+files = [os.path.join(sys.argv[1], name) for name in os.listdir(sys.argv[1])]
+print("ready", flush=True)
+while True:
+    for file in files:
+        try:
+            fd = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+        except OSError:
+            continue
+        try:
+            os.write(fd, b"x")
+        except OSError:
+            pass
+        os.close(fd)
+"""
+
+
+@pytest.mark.timeout(3600 if ATTACKS > 1000 else 120)
+@pytest.mark.parametrize("how", ["refuse", "override"])
+def test_writers_do_not_get_past_the_probe(scene: Scene, how: str) -> None:
+    """A program opens, writes and closes all files without end: a seal is refused, or it is of what is there."""
+    scene.alice.shell(f"cd {scene.raw}; for n in $(seq {PAIRS}); do echo $n > f$n; done")
+    process = subprocess.Popen(
+        [everybodys_python(), "-I", "-S", "-c", STORM, scene.raw],
+        user=scene.alice.uid,
+        group=scene.alice.gid,
+        extra_groups=[],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline().strip() == "ready"
+        for number in range(-(-ATTACKS // PAIRS)):
+            before = scene.passes
+            scene.tries(scene.alice, "session.seal", **NAMED, writers=how)
+            if scene.passes > before:
+                sealed = trees.contents(scene.raw)
+                assert trees.changeable(scene.raw) == [], f"pass {number}"
+                assert trees.checked(scene.raw.parent).returncode == 0, f"pass {number}"
+                assert trees.contents(scene.raw) == sealed, f"pass {number}"
+            with suppress(ModamaError):
+                scene.do(scene.admin, "session.unseal", **NAMED, reason="a test")
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    assert scene.passes or how == "refuse"
