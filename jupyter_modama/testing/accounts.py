@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import secrets
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from jupyter_modama.store import people
 
 FIRST_UID, LAST_UID = 20_000, 59_000
 ONE_AT_A_TIME = Path("/tmp/modama-test-accounts.lock")  # noqa: S108 - what is asked for is one file for all test processes
-UID_TAKEN = 4
+UID_TAKEN, UNKNOWN_ACCOUNT = 4, 6
+MADE_BY = "made by the test process "
 PATIENCE_S = 60.0
 
 
@@ -107,6 +109,7 @@ class Accounts:
 @contextmanager
 def accounts() -> Iterator[Accounts]:
     """Alice, Bob and Carol, with logins and uids that nobody else has."""
+    _clear_leftovers()
     with ExitStack() as kept:
         made = [kept.enter_context(account(name)) for name in ("alice", "bob", "carol")]
         yield Accounts(*made)
@@ -145,13 +148,22 @@ def group(name: str, *members: Account) -> Iterator[int]:
         people.forget()
 
 
+def _clear_leftovers() -> None:
+    """Remove the accounts of test processes that were killed."""
+    for row in pwd.getpwall():
+        _, found, pid = row.pw_gecos.partition(f",{MADE_BY}")
+        if found and pid.isdigit() and row.pw_uid >= FIRST_UID and not Path(f"/proc/{pid}").exists():
+            _run("userdel", row.pw_name, known=(UNKNOWN_ACCOUNT,))
+
+
 def _added(login: str, full_name: str) -> int:
     for _ in range(20):
         uid = str(_number())
         if _run("groupadd", "--gid", uid, login, known=(UID_TAKEN,)):
             continue
         words = ["--no-create-home", "--no-log-init", "--uid", uid, "--gid", uid, "--shell", "/bin/sh"]
-        if _run("useradd", *words, "--comment", full_name, login, known=(UID_TAKEN,)) == 0:
+        comment = f"{full_name},{MADE_BY}{os.getpid()}"
+        if _run("useradd", *words, "--comment", comment, login, known=(UID_TAKEN,)) == 0:
             return int(uid)
         _run("groupdel", login)
     raise RuntimeError("no free number for an account was found")

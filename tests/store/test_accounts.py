@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from jupyter_modama.testing.accounts import FIRST_UID, Accounts, account, group
+from jupyter_modama.testing.accounts import FIRST_UID, Accounts, account, accounts, group
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make accounts")]
 
@@ -36,3 +38,19 @@ def test_accounts_are_gone_afterwards() -> None:
     with pytest.raises(KeyError):
         pwd.getpwnam(dora.login)
     assert dora.person.login == str(dora.uid)
+
+
+def test_accounts_of_a_killed_process_are_cleared_away() -> None:
+    """By the next one that makes some; those of processes that go on stay."""
+    script = """if True:
+        import os
+        from jupyter_modama.testing.accounts import account
+        kept = account("ella")
+        print(kept.__enter__().login, flush=True)
+        os._exit(1)"""
+    login = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False).stdout.strip()
+    assert pwd.getpwnam(login).pw_gecos.startswith("Ella")
+    with account("dora") as dora, accounts():
+        assert pwd.getpwnam(dora.login)
+        with pytest.raises(KeyError):
+            pwd.getpwnam(login)
