@@ -52,7 +52,9 @@ class Seen:
 
 
 class Watcher:
-    """Watches one tree, from when it is made until it is closed; needs root's rights.
+    """Watches one tree, from when it is made until it is closed.
+
+    CAP_SYS_ADMIN is needed where it is made only; to go on CAP_DAC_READ_SEARCH, and what mending needs.
 
     Raises: StorageError where the tree cannot be watched.
     """

@@ -309,6 +309,28 @@ def test_killed_watcher_loses_nothing(tree: Path, store: DiskStore, people: Acco
     assert _repaired(store, people) == 0
 
 
+def test_begun_with_more_rights_it_goes_on_with_the_keepers(tree: Path, people: Accounts) -> None:
+    """CAP_SYS_ADMIN is needed for the mark alone; strict areas, lists and sticky bits need what the keeper has."""
+    area = Area("strict", delete="strict")
+    folder = make_project(tree, "s", gate_of(people), area)
+    down = "from jupyter_modama.keeper.capabilities import held, lay_down\nlay_down()\n"
+    down += "assert not held().effective >> 21 & 1\nprint"
+    script = CHILD.replace("print", down, 1).replace(
+        "Site(root=sys.argv[1])", 'Site(root=sys.argv[1], areas=(Area("strict", delete="strict"),), any_area=False)'
+    )
+    script = script.replace("import Site", "import Area, Site")
+    child = subprocess.Popen([sys.executable, "-c", script, tree], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    try:
+        assert child.stdout.readline() == "watching\n"
+        people.alice.does("mkdir", "-p", folder / "a/b")
+        assert soon(lambda: is_right(folder / "a/b", gate_of(people), area))
+        assert (folder / "a/b").stat().st_uid == 0
+    finally:
+        child.kill()
+        child.communicate()
+
+
 def test_members_of_now_count_and_not_those_of_the_start(tree: Path, store: DiskStore, people: Accounts) -> None:
     """Carol was added after the watcher began: new folders name her."""
     now = gate_of(people, carol=Role.READER)
