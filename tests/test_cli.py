@@ -110,6 +110,9 @@ LINES = {
     "entry.metadata": ("entry metadata adhoc/p/s/raw/a.dat", "adhoc/p/s/raw/a.dat"),
     "entry.links": ("entry links adhoc/p/s/raw/a.dat", "modama.load('adhoc/p/s/raw/a.dat')"),
     "entry.move": ("entry move adhoc/p/old adhoc/p/s/raw", "adhoc/p/s/raw/old"),
+    "path.seal": ("path seal adhoc/p/s/analysis/out.dat --note published", "state: sealed"),
+    "path.unseal": ("path unseal adhoc/p/s/analysis/out.dat --reason mistake", "state: open"),
+    "path.verify": ("path verify adhoc/p/s/analysis/out.dat", "files: 1"),
     "audit.list": ("audit list --op project.*", "created project adhoc/p."),
     "job.list": ("job list", "session.seal"),
     "job.show": ("job show 20260101-000000-00000000", "session.seal"),
@@ -131,6 +134,10 @@ def prepare(operation: str, do: Any, store: Any) -> None:
         store.jobs.write(Job("20260101-000000-00000000", "session.seal", {}, "me", JobState.INTERRUPTED))
     if operation in NEEDS_SEAL:
         do("session.seal", project="adhoc/p", session="s")
+    if operation.startswith("path."):
+        (Path(store.site.root) / "adhoc/p/s/analysis/out.dat").write_bytes(b"result")
+    if operation in {"path.unseal", "path.verify"}:
+        do("path.seal", path="adhoc/p/s/analysis/out.dat")
     if operation == "session.requests":
         do("session.request_unseal", project="adhoc/p", session="s", reason="crooked")
 

@@ -24,6 +24,7 @@ from jupyter_modama.core import (
     members,
     moving,
     nightly,
+    path_seals,
     projects,
     removal,
     requests,
@@ -186,6 +187,19 @@ ROWS = (
     Operation("entry.metadata", entries.read_metadata, R.READER, K.READ, S.PATH),
     Operation("entry.links", links.list_links, R.READER, K.READ, S.PATH),
     Operation("entry.move", moving.move_entry, R.MEMBER, K.LONG, S.PATH, check=moving.check_move),
+    Operation("path.seal", path_seals.seal_path, R.ADMINISTRATOR, K.LONG, S.PATH, check=path_seals.check_seal_path),
+    Operation(
+        "path.unseal", path_seals.unseal_path, R.ADMINISTRATOR, K.LONG, S.PATH, check=path_seals.check_unseal_path
+    ),
+    Operation(
+        "path.verify",
+        path_seals.verify_path,
+        R.READER,
+        K.LONG,
+        S.PATH,
+        check=path_seals.check_verify_path,
+        only_reads=True,
+    ),
     Operation("audit.list", audit.list_audit, R.SIGNED_IN, K.READ, S.SITE, Where.SITE),
     Operation("job.list", jobs.list_jobs, R.SIGNED_IN, K.READ, S.SITE, Where.SITE),
     Operation("job.show", jobs.show_job, R.SIGNED_IN, K.READ, S.SITE, Where.SITE),

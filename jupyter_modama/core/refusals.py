@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jupyter_modama.core.errors import ModamaError, NotAllowed, NotFound
+from jupyter_modama.core.errors import ModamaError, NotAllowed, NotFound, printable
 from jupyter_modama.core.layout import RECORDS, Place
 from jupyter_modama.core.model import Actor, EntryKind, Protection, Reason, Role, Seal, SessionState
+from jupyter_modama.core.path_seals import SealedPath, sealed_path_at
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Rule, Stat, Store
 from jupyter_modama.core.projects import is_folder
@@ -33,11 +34,14 @@ def refusals(store: Store, actor: Actor, stat: Stat, where: Place) -> Iterator[R
         )
     if stat.kind is EntryKind.OTHER:
         yield Reason("not-a-file", "it is a device, a socket or a pipe and holds no data")
-    if stat.immutable and not _frozen(stat, where, seal):
+    kept = None if sealed else sealed_path_at(store, stat.path)
+    if kept is not None and (stat.immutable or not access.write):
+        yield _kept(kept)
+    elif stat.immutable and not _frozen(stat, where, seal):
         step = "an administrator can take it away (`chattr -i`)"
         yield Reason("immutable", "it carries the immutable flag, which no session put there", step)
     # What a seal took away is not to be given back by hand.
-    if not (sealed or access.write or access.read_only_mount or stat.immutable):
+    if not (sealed or kept or access.write or access.read_only_mount or stat.immutable):
         yield from _no_right(store, actor, stat, where)
     if access.write:
         yield from _full(store, stat)
@@ -90,6 +94,16 @@ def _by(seal: Seal | None) -> str:
     if seal is None:
         return " before this system was used"
     return f" by {seal.by.display or seal.by.login} on {seal.at.astimezone():%-d %B %Y at %H:%M}"
+
+
+def _kept(kept: SealedPath) -> Reason:
+    """A file or folder that administrators have sealed by itself."""
+    when = f" on {kept.at.astimezone():%-d %B %Y}" if kept.at else ""
+    who = f" by {kept.by.display or kept.by.login}" if kept.by else ""
+    why = f" (“{printable(kept.note)}”)" if kept.note else ""
+    return Reason(
+        "path-sealed", f"“{kept.path}” was sealed{who}{when}{why}", f"an administrator can unseal {kept.path}"
+    )
 
 
 def _undo(seal: Seal | None) -> str:

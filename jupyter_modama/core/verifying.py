@@ -55,7 +55,7 @@ def compare(
     expected = {path: line for path, line in recorded.items() if path.below(prefix)}
     contents: dict[str, TreePath] = {}
     for file in hashed:
-        path = TreePath(f"{prefix}/{file.path}")
+        path = prefix / file.path
         found.files += 1
         found.bytes += file.size_bytes
         line = expected.pop(path, None)

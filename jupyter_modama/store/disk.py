@@ -34,6 +34,7 @@ from jupyter_modama.store.index import Index
 from jupyter_modama.store.jobs import JobFolder
 from jupyter_modama.store.judge import as_person, is_in_group
 from jupyter_modama.store.listing import Asked, Snapshots, sorted_by_stat, stamp_of
+from jupyter_modama.store.path_seals import DiskPathSeals
 from jupyter_modama.store.proof import DiskProof
 from jupyter_modama.store.sealing import DiskSealing
 from jupyter_modama.store.status import may, stat_at
@@ -88,6 +89,7 @@ class DiskStore:
         self.sealing = DiskSealing(self)
         self.gates = DiskGates(self)
         self.proof = DiskProof(self)
+        self.path_seals = DiskPathSeals(self)
         self.checks: list[Check] = doctor.checks(self.root_fd, site)
         self._snapshots = Snapshots()
 

@@ -181,13 +181,13 @@ def unprotect(raw_fd: int, folder_mode: int) -> Iterator[int]:
                         continue
                     raise
                 try:
-                    _release(inner, folder_mode, 0o600)
+                    release(inner, folder_mode, 0o600)
                 finally:
                     os.close(inner)
                 done += 1
                 if done % TOLD_EVERY == 0:
                     yield done
-            _release(fd, folder_mode, 0o700)
+            release(fd, folder_mode, 0o700)
     yield done
 
 
@@ -204,7 +204,7 @@ def _folders(raw_fd: int) -> Iterator[TreePath]:
         yield path
 
 
-def _release(fd: int, folder_mode: int, own: int) -> None:
+def release(fd: int, folder_mode: int, own: int) -> None:
     """Clear the flag, and let those write again who may write in the folder above; nobody sees more than there."""
     if flags.is_immutable(fd):
         flags.set_immutable(fd, False)

@@ -61,11 +61,11 @@ class DiskSealing:
 
     def protect(self, raw: TreePath, by: Protection, spare: Collection[TreePath]) -> Iterator[int]:
         """Protect raw, top down, with copies for files that have a name elsewhere; yields how many files are done."""
-        guard = protect.Guard(by, opens=self._has_gate(raw))
+        guard = protect.Guard(by, opens=self.has_gate(raw))
         with self._folder(raw, "protecting") as fd, self.store.proof.box(raw.parent) as box:
             yield from protect.protect(fd, box, guard, spare)
 
-    def _has_gate(self, raw: TreePath) -> bool:
+    def has_gate(self, raw: TreePath) -> bool:
         """Whether the project's folder decides who comes in: made by the system (sticky), or closed to others."""
         mode = self.store.stat(place(self.store.site, raw).project).mode
         return bool(mode & 0o1000) or not mode & 0o001

@@ -217,6 +217,7 @@ class MemoryStore:
         self.gates = MemoryGates(self)
         self.sealing: Any = NoSeals()
         self.proof: Any = NoSeals()
+        self.path_seals: Any = NoSeals()
         self.checks: list[Check] = []
         self._locks: dict[TreePath, str] = {}
         self._names = threading.Lock()

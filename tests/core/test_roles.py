@@ -116,7 +116,7 @@ def test_managed_tree_is_changed_by_its_service_only(name: str) -> None:
     """Whoever it is, root as well; looking goes on."""
     operation, tree = OPERATIONS[name], Tree(Site(root="/x", managed_by="https://hub.example.org"))
     store, actor, wanted = tree.asked(operation, Role.ADMINISTRATOR)
-    reads = operation.kind is Kind.READ or name in {"session.verify", "folder.sort", "project.check"}
+    reads = operation.kind is Kind.READ or name in {"session.verify", "path.verify", "folder.sort", "project.check"}
     changes = not reads and operation.where is Where.TREE
     said = answered(operation, wanted, actor, store)
     assert isinstance(said, ManagedTree) is changes
