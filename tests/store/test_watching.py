@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,6 +125,25 @@ def test_folders_made_quickly_are_all_mended(tree: Path, store: DiskStore, peopl
     people.alice.shell("echo hers > a/b/c/file", cwd=tree / "adhoc/p")
     assert not people.bob.removes(tree / "adhoc/p/a/b/c/file")
     assert people.bob.makes(tree / "adhoc/p/a/b/c/his")
+
+
+@pytest.mark.parametrize(("kind", "megabytes"), [("xfs", 320), ("btrfs", 128), ("tmpfs", 16)])
+def test_other_file_systems_are_watched_alike(kind: str, megabytes: int, people: Accounts) -> None:
+    """What the kernel tells has the same form on each; an area that is a mount of its own is watched, too."""
+    if kind != "tmpfs" and shutil.which(f"mkfs.{kind}") is None:
+        pytest.skip(f"mkfs.{kind} is not installed (Debian packages xfsprogs, btrfs-progs)")
+    with trees.reachable_folder() as root:
+        (root / "other").mkdir()
+        with trees.mounted(root, kind, megabytes) as area:
+            folders = [make_project(root, "p", gate_of(people), Area(name)) for name in ("other", area.name)]
+            store = DiskStore(Site(root=str(root)))
+            try:
+                with running(store):
+                    for folder in folders:
+                        people.alice.does("mkdir", "-p", folder / "a/b")
+                        assert soon(lambda folder=folder: is_right(folder / "a/b", gate_of(people)))  # type: ignore[misc]
+            finally:
+                store.close()
 
 
 def test_without_a_watcher_others_delete(tree: Path, people: Accounts) -> None:
