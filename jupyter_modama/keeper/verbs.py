@@ -80,8 +80,8 @@ def actor_of(store: Store, peer_uid: int, said: Any, verb: str | None) -> Actor:
     known_by = said.get("known_by")
     if known_by not in KNOWN_BY:
         raise Invalid(what=f"how the person is known is to be one of {', '.join(KNOWN_BY)}")
-    if known_by == "delegate":
-        _check_delegate(store, verb)
+    if known_by == "delegate" and verb != READ_AS:  # of what is read the worker judges each
+        check_delegate(store, verb)
     try:
         via = Via(str(said.get("via")))
     except ValueError:
@@ -89,8 +89,11 @@ def actor_of(store: Store, peer_uid: int, said: Any, verb: str | None) -> Actor:
     return Actor(person, via, str(known_by), _name(said.get("on_behalf_of", "")))
 
 
-def _check_delegate(store: Store, verb: str | None) -> None:
-    """What another program may ask for people stands in the site file, and nowhere else."""
+def check_delegate(store: Store, verb: str | None) -> None:
+    """What another program may ask for people stands in the site file, and nowhere else.
+
+    Raises: NotAllowed.
+    """
     rows = [row for name in store.site.delegates for row in store.site.delegates[name].get("operations", ())]
     if verb in NEVER_DELEGATED or not any(fnmatchcase(str(verb), row) for row in rows):
         raise NotAllowed(what=f"{verb} is not to be done on behalf of others at this site")

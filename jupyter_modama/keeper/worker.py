@@ -19,7 +19,7 @@ from jupyter_modama.core.model import Actor, Via
 from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, Where, perform
 from jupyter_modama.keeper import capabilities
 from jupyter_modama.keeper.protocol import HELLO, LARGEST_REQUEST, Channel, check_hello
-from jupyter_modama.keeper.verbs import wanted_of
+from jupyter_modama.keeper.verbs import check_delegate, wanted_of
 from jupyter_modama.runner import plain
 from jupyter_modama.site import load_site
 from jupyter_modama.store import people
@@ -112,6 +112,8 @@ class Reading:
 
     def _done(self, request_id: int, message: Message) -> Any:
         operation = operation_of(message.get("verb"))
+        if self.actor.known_by == "delegate":
+            check_delegate(self.store, operation.name)
         answer = perform(operation, wanted_of(operation, message.get("wanted")), actor=self.actor, store=self.store)
         return self._driven(request_id, answer) if operation.kind is Kind.LONG else answer
 

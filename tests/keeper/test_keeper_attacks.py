@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,10 @@ def test_delegate_does_what_the_site_file_lists(facility: Facility, people: Acco
             answer = asked(keeper, verb=verb, wanted=wanted, actor=actor)
             assert answer["problem"]["type"] == "urn:modama:not-allowed"
             assert "on behalf of others" in answer["problem"]["detail"]
+        reader = keeper.read_as(replace(people.alice.actor, known_by="delegate"))
+        assert trees.driven(reader.do("project.list", OPERATIONS["project.list"].wanted()))["total"] == 1
+        with pytest.raises(NotAllowed, match="on behalf of others"):
+            trees.driven(reader.do("folder.list", OPERATIONS["folder.list"].wanted(path=PROJECT)))
         assert "for nextcloud" in (keeper.state / "audit.jsonl").read_text()
 
 
