@@ -12,6 +12,7 @@ from jupyter_modama.core.model import Actor, DoctorReport, Finding, JobState, Se
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Check, Store
 from jupyter_modama.core.projects import ListProjects, list_projects, session_names
+from jupyter_modama.core.reverify import check_verified
 
 ORDER = tuple(Severity)
 LOOKED_AT = 200  # projects whose records are read
@@ -27,6 +28,7 @@ def run_doctor(store: Store, actor: Actor, wanted: RunDoctor) -> DoctorReport:
     """Look at everything that a working installation needs, and say what to do about what is missing."""
     own: list[Check] = [
         ("records", lambda: check_records(store, actor)),
+        ("sealed data", lambda: check_verified(store, actor)),
         ("jobs", lambda: check_jobs(store)),
         ("managed tree", lambda: check_managed(store)),
     ]

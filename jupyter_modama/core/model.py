@@ -102,6 +102,7 @@ class Project:
     fields: dict[str, str] = field(default_factory=dict)
     path_b64: str = ""
     warning: str = ""
+    mismatches: tuple[str, ...] = ()  # sealed sessions that are not what they were, as the last nights have found
 
 
 class SessionState(StrEnum):

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from jupyter_modama.core.errors import ModamaError, printable
+from jupyter_modama.core.layout import project_place
 from jupyter_modama.core.members import keep_days
 from jupyter_modama.core.model import Actor, Progress
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
-from jupyter_modama.core.projects import project_paths
+from jupyter_modama.core.projects import project_paths, session_names
 from jupyter_modama.core.records import record_or_warning
+from jupyter_modama.core.reverify import reverify_sealed
 from jupyter_modama.core.spreading import is_kept, reported
 
 MOST_NAMED = 100
@@ -52,6 +54,7 @@ class _Night:
     finished: int = 0
     mended: int = 0
     differing: int = 0
+    owned: int = 0
 
 
 def check_nightly(store: Store, actor: Actor, wanted: RunNightly) -> None:
@@ -72,6 +75,8 @@ def run_nightly(store: Store, actor: Actor, wanted: RunNightly) -> Generator[Pro
         *problems[:MOST_NAMED],
         *([f"and {len(problems) - MOST_NAMED} more"] if len(problems) > MOST_NAMED else []),
     )
+    if not wanted.look_only:
+        named += yield from reverify_sealed(store, actor, wanted.area)
     return NightlyReport(
         len(paths), night.ended, night.finished, night.mended, night.differing, named, _sentence(night, len(problems))
     )
@@ -99,6 +104,8 @@ def _one(store: Store, path: TreePath, wanted: RunNightly, night: _Night) -> Gen
         report = yield from reported(store, path, mend=True, even_alone=was_cut_off or bool(ended))
         facts = {"wanted": store.gates.read(path).version, "spreading": False}
         store.write_record(path, MEMBERS, {**record, **facts, "looked_at": datetime.now(UTC).isoformat()})
+    area = project_place(store.site, path).layout
+    night.owned += sum(store.own_ingest(session) for session in session_names(store, path, area))
     night.ended += len(ended)
     night.finished += was_cut_off
     night.mended += report.mended
@@ -128,6 +135,7 @@ def _sentence(night: _Night, problems: int) -> str:
     parts = [
         f"{night.ended:,} memberships ended" if night.ended else "",
         f"{night.finished:,} changes that had been cut off were finished" if night.finished else "",
+        f"{night.owned:,} files of microscopes were given to the sessions' owners" if night.owned else "",
         f"{night.mended:,} entries were mended" if night.mended else "",
         f"{night.differing:,} entries differ" if night.differing else "",
         f"{problems:,} projects could not be worked on" if problems else "",

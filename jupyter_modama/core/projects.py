@@ -22,7 +22,14 @@ from jupyter_modama.core.model import (
 from jupyter_modama.core.names import checked_name, fold
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat, Store
-from jupyter_modama.core.records import FIELDS, changed_record, record_or_warning, recorded_text, shown_fields
+from jupyter_modama.core.records import (
+    FIELDS,
+    changed_record,
+    mismatches_of,
+    record_or_warning,
+    recorded_text,
+    shown_fields,
+)
 from jupyter_modama.core.roles import access_of, acts_for, role_at
 
 FIRST_AREA = "adhoc"
@@ -204,6 +211,7 @@ def _project(store: Store, actor: Actor, stat: Stat, counted: bool = False) -> P
         fields=shown_fields(record),
         path_b64=path.b64,
         warning=warning,
+        mismatches=mismatches_of(store, path) if counted else (),
     )
 
 

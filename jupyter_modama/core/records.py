@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from jupyter_modama.core.errors import Invalid, RecordCorrupt, printable
+from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound, RecordCorrupt, printable
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
 
@@ -24,6 +24,8 @@ OPTIONAL = (
 )
 FIELDS = ABOUT + OPTIONAL
 LONGEST = 20_000
+MISMATCHES = "mismatches"
+MOST_MISMATCHES = 100
 
 
 def record_or_warning(store: Store, folder: TreePath, name: str) -> tuple[dict[str, Any], str]:
@@ -60,3 +62,16 @@ def changed_record(record: dict[str, Any], chosen: dict[str, str | None]) -> dic
     new = {**record, **{name: text for name, text in chosen.items() if text is not None}}
     new.setdefault("uuid", str(uuid.uuid4()))
     return new
+
+
+def mismatches_of(store: Store, project: TreePath) -> tuple[str, ...]:
+    """A sentence for each sealed session of a project that is not right, as the last nights have found."""
+    try:
+        found = record_or_warning(store, project, MISMATCHES)[0].get("sessions")
+    except (NotFound, NotAllowed):
+        return ()
+    rows = found.values() if isinstance(found, dict) else ()
+    said = [
+        f"{recorded_text(row, 'at')[:10]}: {recorded_text(row, 'sentence')}" for row in rows if isinstance(row, dict)
+    ]
+    return tuple(said[:MOST_MISMATCHES])

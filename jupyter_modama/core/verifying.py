@@ -178,16 +178,16 @@ def verify_session(store: Store, actor: Actor, wanted: VerifySession) -> Generat
 
 
 def compared(
-    store: Store, where: Place, folder: TreePath, seal: Seal | None
+    store: Store, where: Place, folder: TreePath, seal: Seal | None, *, share: float = 1.0
 ) -> Generator[Progress, None, tuple[Comparison, Any, Any]]:
     """Hash a folder and hold it against the manifest, and the manifest and the entries against the seal.
 
-    Answers what was hashed, and what was looked at, too.
+    Answers what was hashed, and what was looked at, too. `share`: the part of the time in which files are read.
     """
     recorded = store.proof.read_manifest(where.session)
     yield Progress("looking", 0, 0)
     looked = store.sealing.look(folder, seal_protection(store, where.session))
-    hashed = yield from hashed_files(store, where.session, folder, looked.files, remember=False)
+    hashed = yield from hashed_files(store, where.session, folder, looked.files, remember=False, share=share)
     prefix = TreePath(folder[len(where.session) + 1 :])
     found = compare(recorded.lines, hashed, prefix, recorded.sha256)
     entries_sha256 = entries_checksum(store, where.session)
@@ -205,10 +205,16 @@ def compared(
 
 
 def hashed_files(
-    store: Store, session: TreePath, folder: TreePath, files: Mapping[TreePath, tuple[int, int]], *, remember: bool
+    store: Store,
+    session: TreePath,
+    folder: TreePath,
+    files: Mapping[TreePath, tuple[int, int]],
+    *,
+    remember: bool,
+    share: float = 1.0,
 ) -> Generator[Progress, None, Any]:
     yield Progress("hashing", 0, sum(size for size, _ in files.values()), unit="bytes")
-    steps = store.sealing.hash(session, folder, files, remember=remember)
+    steps = store.sealing.hash(session, folder, files, remember=remember, share=share)
     try:
         while True:
             done, total, _ = next(steps)

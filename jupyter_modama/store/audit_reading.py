@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from jupyter_modama.core.errors import Invalid
@@ -96,17 +97,21 @@ def parsed(line: bytes) -> dict[str, Any] | None:
 def _opened(files: AuditFiles) -> Iterator[tuple[int, int]]:
     """Inode and descriptor of each file, the newest first; the current one is opened before the list is made."""
     seen = set()
-    for listed in (lambda: [files.file], lambda: list(reversed(files.full()))):
-        for path in listed():
-            with suppress(FileNotFoundError):
-                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-                try:
-                    inode = os.fstat(fd).st_ino
-                    if inode not in seen:
-                        seen.add(inode)
-                        yield inode, fd
-                finally:
-                    os.close(fd)
+    for path in _newest_first(files):
+        with suppress(FileNotFoundError):
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                inode = os.fstat(fd).st_ino
+                if inode not in seen:
+                    seen.add(inode)
+                    yield inode, fd
+            finally:
+                os.close(fd)
+
+
+def _newest_first(files: AuditFiles) -> Iterator[Path]:
+    yield files.file
+    yield from reversed(files.full())
 
 
 def _parsed(position: str) -> tuple[int, int]:

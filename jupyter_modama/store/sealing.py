@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+import time
 from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from jupyter_modama.store.disk import DiskStore
 
 REMEMBERED_AT_ONCE = 2000
+LONGEST_PAUSE_S = 2.0
 LARGE = 64 << 20  # bytes that one does not want to hash twice
 
 
@@ -85,12 +87,19 @@ class DiskSealing:
     # checksums -------------------------------------------------------------------------------------------
 
     def hash(
-        self, session: TreePath, folder: TreePath, files: Mapping[TreePath, tuple[int, int]], *, remember: bool
+        self,
+        session: TreePath,
+        folder: TreePath,
+        files: Mapping[TreePath, tuple[int, int]],
+        *,
+        remember: bool,
+        share: float = 1.0,
     ) -> Generator[tuple[int, int, int], None, list[Hashed]]:
         """Hash files (with their sizes) below a folder on all cores; yields (bytes done, bytes in all, files done).
 
         With `remember`, what is done is kept in the session's records, and taken from there after a crash where the
-        inode has not been touched since: its change time cannot be set by anybody.
+        inode has not been touched since: its change time cannot be set by anybody. With a `share` below 1 the threads
+        pause for the rest of the time.
         """
         wanted = [Wanted(path, size) for path, (size, _) in files.items()]
         total = sum(w.size_bytes for w in wanted)
@@ -98,7 +107,7 @@ class DiskSealing:
             known = self.store.proof.remembered(session, fd, wanted) if remember else {}
             left = [w for w in wanted if w.path not in known]
             results = list(known.values())
-            counted = _Counter(sum(h.size_bytes for h in results))
+            counted = _Counter(sum(h.size_bytes for h in results), share)
             fresh: list[Hashed] = []
             for batch in hash_files(fd, left, counted.add):
                 results += batch
@@ -111,12 +120,19 @@ class DiskSealing:
 
 
 class _Counter:
-    """Bytes that threads have read."""
+    """Bytes that threads have read; each that tells of some pauses as long as its share of the time demands."""
 
-    def __init__(self, begin: int) -> None:
+    def __init__(self, begin: int, share: float = 1.0) -> None:
         self.value = begin
+        self._pause = 1 / max(share, 0.01) - 1
         self._guard = threading.Lock()
+        self._mine = threading.local()
 
     def add(self, count: int) -> None:
         with self._guard:
             self.value += count
+        if self._pause > 0:
+            now = time.monotonic()
+            worked = now - getattr(self._mine, "since", now)
+            time.sleep(min(worked * self._pause, LONGEST_PAUSE_S))
+            self._mine.since = time.monotonic()
