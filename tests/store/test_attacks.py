@@ -337,7 +337,7 @@ def test_second_names_lead_nowhere(scene: Scene, verb: Callable[[Scene, int], No
     files = carols_files(scene)
     pairs = [(scene.raw / f"n{number}", scene.raw / f"evil{number}") for number in range(PAIRS)]
     script = "\n".join(
-        f"ln -f {file} {evil} || true; test -e {mine} || echo 1 > {mine}"
+        f"rm -f {evil}; ln {file} {evil} || true; test -e {mine} || echo 1 > {mine}"
         for file, (mine, evil) in zip(files, pairs, strict=True)
     )
     scene.alice.shell(script)
