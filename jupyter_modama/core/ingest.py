@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from jupyter_modama.core.errors import ModamaError, printable
 from jupyter_modama.core.layout import session_place
@@ -19,7 +19,6 @@ from jupyter_modama.core.ports import Store
 from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.core.seal_state import read_state
 
-QUIET = timedelta(seconds=60)  # since the last change: programs write and close an image more than once
 NAMED_AT_ONCE = 200  # files in one line of the audit
 OPERATION = "session.own_ingest"
 

@@ -588,6 +588,7 @@ class Site:
     administrators: str = ""
     minimum_uid: int = 1000
     instruments: tuple[str, ...] = ()  # the accounts that microscopes write with; `@name` is a group of them
+    instruments_quiet_s: int = 60  # a file of theirs is taken to be finished so long after its last change
     areas: tuple[Area, ...] = ()
     any_area: bool = True  # every top-level folder is an area (MODAMA_ROOT alone)
     seal: SealRules = SealRules()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -21,6 +22,7 @@ from jupyter_modama.core.errors import (
     AlreadySealed,
     Cancelled,
     Invalid,
+    ModamaError,
     NotAllowed,
     NotFound,
     NothingToSeal,
@@ -97,6 +99,8 @@ def check_seal(store: Store, actor: Actor, wanted: SealSession) -> None:
 def seal_session(store: Store, actor: Actor, wanted: SealSession) -> Generator[Progress, None, Session]:
     """Make the raw files of a session immutable and record their checksums."""
     where = session_asked_for(store, wanted)
+    with suppress(ModamaError):  # whose the images are is of no weight for the seal
+        store.own_ingest(where.session)
     with store.lock(where.session, f"{LOCKED_FOR_SEAL} by {actor.person.login}"):
         state, protection, seal = disk_state(store, where.session)
         if state is S.SEALED:

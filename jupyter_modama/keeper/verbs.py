@@ -41,6 +41,10 @@ VERBS = (
     "path.seal",
     "path.unseal",
     "site.nightly",
+    # of what the keeper alone has
+    "audit.list",
+    "person.export",
+    "person.forget",
 )
 READ_AS = "keeper.read_as"  # a worker for a person
 KNOWN_BY = ("hub-token", "delegate")

@@ -31,6 +31,7 @@ from jupyter_modama.store.audit import FileAudit
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
 from jupyter_modama.store.gates import DiskGates
 from jupyter_modama.store.index import Index
+from jupyter_modama.store.ingest import Ingest
 from jupyter_modama.store.jobs import JobFolder
 from jupyter_modama.store.judge import as_person, is_in_group
 from jupyter_modama.store.listing import Asked, Snapshots, sorted_by_stat, stamp_of
@@ -396,6 +397,10 @@ class DiskStore:
                     raise
                 first = TreePath(str(error.filename or "something new")).shown
                 raise NotEmpty(what=f"session {path.shown}", first=first) from error
+
+    def own_ingest(self, session: TreePath) -> int:
+        """Give what microscopes' accounts have written in a session, and is quiet, to the session's owner."""
+        return Ingest(self).session(session)
 
     # records -------------------------------------------------------------------------------------------------------
 

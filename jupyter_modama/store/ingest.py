@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from jupyter_modama.core.ingest import QUIET, Arrival, heir, own_arrivals
+from jupyter_modama.core.ingest import Arrival, heir, own_arrivals
 from jupyter_modama.core.layout import RECORDS, place
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import flags, writers
@@ -31,8 +31,10 @@ MOST_WAITING = 200_000  # what comes on top of that the nightly pass finds
 class Ingest:
     """Gives what instruments have written in a tree to the owners of its sessions; needs root's rights."""
 
-    def __init__(self, store: DiskStore, quiet: timedelta = QUIET) -> None:
-        self.store, self.quiet = store, quiet
+    def __init__(self, store: DiskStore, quiet: timedelta | None = None) -> None:
+        """`quiet`: the time without a change after which a file is taken to be finished; otherwise the site's."""
+        self.store = store
+        self.quiet = timedelta(seconds=store.site.instruments_quiet_s) if quiet is None else quiet
         self._waiting: dict[TreePath, float] = {}
 
     @property

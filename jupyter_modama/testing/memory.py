@@ -88,6 +88,10 @@ class MemoryAudit:
     def entries_at(self, positions: list[str]) -> list[dict[str, Any]]:
         return [self.told[int(position)] for position in positions]
 
+    def rewrite(self, changed: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
+        before, self.told = self.told, [changed(entry) for entry in self.told]
+        return int(before != self.told)
+
 
 class MemoryJobs:
     """A book of jobs that tests can write in."""
@@ -477,6 +481,9 @@ class MemoryStore:
         made = self._made(parent, path.name, EntryKind.FILE, owner, parent.mode & 0o666)
         made.text = text.encode("utf-8", "backslashreplace")
         return self._stat(path, made)
+
+    def own_ingest(self, session: TreePath) -> int:
+        return 0
 
     def rename(self, old: TreePath, new: TreePath) -> None:
         parent = self._folder(old.parent, WRITE | ENTER)

@@ -85,7 +85,7 @@ def test_three_people_a_microscope_and_a_seal(
 
     # create and share
     done(keys, alice, "project.create", name="needles", title="Gold needles")
-    done(keys, alice, "session.create", **NAMED_FOR_CREATE)
+    done(keys, alice, "session.create", project=PROJECT, name=SESSION)
     assert not bob.reads(root / PROJECT)
     with pytest.raises(NotFound):
         done(keys, bob, "project.set_members", project=PROJECT, add=[bob.login])
@@ -95,12 +95,14 @@ def test_three_people_a_microscope_and_a_seal(
     assert {member["person"]["login"] for member in project["members"]} == {bob.login, mic.login}
 
     # work: both make files, nobody deletes the other's; the folders of the system stay
-    assert alice.makes(raw / "alices") and bob.makes(raw / "bobs")
+    assert alice.makes(raw / "alices")
+    assert bob.makes(raw / "bobs")
     assert bob.appends(raw / "alices")
-    assert not bob.removes(raw / "alices") and not alice.removes(raw / "bobs")
+    assert not bob.removes(raw / "alices")
+    assert not alice.removes(raw / "bobs")
     assert not alice.can("mv", session, f"{session}-moved")
     assert not alice.can("rmdir", session / "analysis")
-    assert "who owns it" in read(keeper, bob, "entry.explain", path=f"{PROJECT}/{SESSION}")["sentence"] or True
+    assert read(keeper, bob, "entry.explain", path=f"{PROJECT}/{SESSION}/raw/alices")["writable"] is True
     assert not carol.reads(raw / "alices")
 
     # the microscope writes by SMB; a bad image is deleted by who owns the session
@@ -134,6 +136,9 @@ def test_three_people_a_microscope_and_a_seal(
         done(keys, alice, "session.remove", **NAMED)
     assert trees.contents(raw) == before
 
+    why = read(keeper, alice, "entry.explain", path=f"{PROJECT}/{SESSION}/raw/good.dat")["sentence"]
+    assert f"sealed by {bob.person.display}" in why
+
     # somebody joins after the seal, and reads; another role, another day
     done(keys, alice, "project.set_members", project=PROJECT, add=[f"{carol.login}:reader"])
     assert carol.reads(raw / "good.dat")
@@ -151,11 +156,19 @@ def test_three_people_a_microscope_and_a_seal(
 
     # what the audit tells, newest first
     told = done(keys, alice, "audit.list", project=PROJECT)["items"]
-    assert [(line["op"], line["outcome"]) for line in reversed(told) if not line["op"].startswith("entry.")] == EXPECTED
-    assert done(keys, carol, "audit.list", project=PROJECT)["items"]
-
-
-NAMED_FOR_CREATE = {"project": PROJECT, "name": SESSION}
-EXPECTED = [
-    ("project.create", "done"),
-]
+    logins = {one.login: one.name for one in (alice, bob, carol, admin, mic)}
+    assert [(line["op"], logins[line["person"]], line["outcome"]) for line in reversed(told)] == [
+        ("project.create", "alice", "done"),
+        ("session.create", "alice", "done"),
+        ("project.set_members", "bob", "refused"),
+        ("project.set_members", "alice", "done"),
+        ("session.own_ingest", "mic1", "done"),
+        ("session.seal", "bob", "done"),
+        ("session.remove", "alice", "failed"),
+        ("project.set_members", "alice", "done"),
+        ("session.unseal", "alice", "refused"),
+        ("session.unseal", "dora", "done"),
+    ]
+    sentences = [line["sentence"] for line in told]
+    assert [line["sentence"] for line in done(keys, bob, "audit.list", project=PROJECT)["items"]] == sentences
+    assert done(keys, carol, "audit.list", project=PROJECT)["items"] == []  # who only reads
