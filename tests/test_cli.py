@@ -89,6 +89,8 @@ LINES = {
     "project.check": ("project check adhoc/p", "nothing to compare"),
     "project.repair": ("project repair adhoc/p", "nothing to compare"),
     "person.find": ("person find {bob}", "{bob}"),
+    "person.export": ("person export", "created_by"),
+    "person.forget": ("person forget {bob} --reason asked", "records: 0"),
     "session.list": ("session list adhoc/p --sort -name", "writable"),
     "session.show": ("session show adhoc/p s", "state: writable"),
     "session.create": ("session create adhoc/p --name t", "raw: adhoc/p/t/raw"),
@@ -120,7 +122,13 @@ LINES = {
     "site.nightly": ("site nightly", "Everything grants what the projects say"),
     "doctor.run": ("doctor", "root: "),
 }
-NEEDS_ROOT = {"project.set_members", "project.transfer", "project.adopt", "person.find"}  # somebody else, or the system
+NEEDS_ROOT = {
+    "project.set_members",
+    "project.transfer",
+    "project.adopt",
+    "person.find",
+    "person.forget",
+}  # somebody else, or the system
 NEEDS_SEAL = {"session.undo_seal", "session.request_unseal", "session.requests", "session.unseal", "session.verify"}
 
 

@@ -7,7 +7,7 @@ and only since the folder is there: a name can have been another project's befor
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -67,9 +67,15 @@ class AuditPage:
 
 def list_audit(store: Store, actor: Actor, wanted: ListAudit) -> AuditPage:
     """List what was done: all for administrators, for members what concerns their projects."""
-    since, sees = _moment(wanted.since), _Sees(store, actor, wanted)
+    sees = _Sees(store, actor, wanted)
     if sees.nothing:
         return AuditPage(())
+    return page_of(store, wanted, sees)
+
+
+def page_of(store: Store, wanted: ListAudit, sees: Callable[[Mapping[str, Any], datetime | None], bool]) -> AuditPage:
+    """A page of what was asked for and may be seen, by the entry and its time. Raises: Invalid."""
+    since = _moment(wanted.since)
     items: list[AuditLine] = []
     before, under_way = _Ends.read(store, wanted.cursor)
     most, looked = max(1, min(wanted.limit, LARGEST_PAGE)), 0

@@ -11,13 +11,15 @@ what is full becomes immutable. The audit of a person is one file, which is thei
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import json
 import logging
 import os
 import secrets
 import socket
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -139,11 +141,8 @@ class FileAudit:
 
     def lines(self) -> list[dict[str, Any]]:
         """All lines that can be read, those of full files too; a cut one is passed over."""
-        found: list[dict[str, Any]] = []
-        for path in (*self.files.full(), self.file):
-            with suppress(FileNotFoundError):
-                found += (entry for entry in _entries(path.read_bytes()) if "line" in entry)
-        return found
+        entries = [entry for _, entry, _ in audit_reading.newest_first(self.files)]
+        return [entry for entry in reversed(entries) if "line" in entry]
 
     def newest_first(self, before: str = "") -> Iterator[tuple[str, dict[str, Any], int]]:
         """Entries with their positions and sizes in bytes, the newest first; of those only what stands before one.
@@ -157,6 +156,28 @@ class FileAudit:
         """The entries that begin at these positions. Raises: Invalid, StorageError and its kind."""
         with _told("reading the audit"):
             return audit_reading.entries_at(self.files, positions)
+
+    def rewrite(self, changed: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
+        """Write all lines that `changed` changes anew; answers how many files are others now.
+
+        Each file is the old one or the new one after a kill. The current file of the system is put away before; what
+        was rewritten is written down with the SHA-256 from before and after. Raises: StorageError and its kind.
+        """
+        with _told("rewriting the audit"):
+            if self.rules is not None:
+                self.rotate()
+            files = self.files.full() if self.rules is not None else [self.file]
+            return sum(self._rewrite(path, changed) for path in files)
+
+    def _rewrite(self, path: Path, changed: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
+        with self._open() as fd:
+            found = self.files.rewrite(path, lambda line: _changed_line(line, changed)) if path.exists() else None
+            if found is None:
+                return False
+            if self.rules is not None:
+                before, after = (hashlib.sha256(text).hexdigest() for text in found)
+                _append(fd, {"rewritten": path.name, "sha256_before": before, "sha256_after": after})
+        return True
 
     @property
     def _lives(self) -> Path:
@@ -193,6 +214,14 @@ def _told(doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise from_os(OSError(error.errno, error.strerror, "audit"), doing) from error
+
+
+def _changed_line(line: bytes, changed: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
+    """A line as it is to be; byte for byte the same where nothing of it changes."""
+    entry = audit_reading.parsed(line)
+    if entry is None or (new := changed(entry)) == entry:
+        return line
+    return json.dumps(new).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _append(fd: int, entry: dict[str, Any]) -> None:

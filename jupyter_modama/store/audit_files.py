@@ -86,12 +86,12 @@ class AuditFiles:
         return gone
 
     def rewrite(self, path: Path, changed: Callable[[bytes], bytes]) -> tuple[bytes, bytes] | None:
-        """Write a full file anew, line by line; answers its content before and after, None where that is the same.
+        """Write a file anew, line by line; answers its content before and after, None where that is the same.
 
         A kill leaves the old one or the new one. Raises: OSError.
         """
         before = path.read_bytes()
-        after = b"".join(changed(line) for line in before.splitlines(keepends=True))
+        after = b"".join(changed(line + b"\n") for line in before.split(b"\n") if line)
         if before == after:
             return None
         found = path.stat()
@@ -100,7 +100,8 @@ class AuditFiles:
             thaw(path)
             os.rename(fresh, path)
             _sync(path.parent)
-        freeze(path)
+        if path != self.file:
+            freeze(path)
         return before, after
 
 

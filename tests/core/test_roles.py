@@ -32,6 +32,7 @@ NAMED: dict[str, Any] = {
     "visibility": "open",
     "to": "bert",
     "text": "be",
+    "person": "bert",
 }
 
 
