@@ -1,2 +1,2 @@
 /** The interface that this front end was built for. Generated: `make types`. */
-export const CONTRACT = '2fc8f4ce2734';
+export const CONTRACT = '3d50a8023988';

@@ -268,6 +268,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/path.seal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a file, or a folder with all in it, immutable and record its checksums. */
+        post: operations["path.seal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/path.unseal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a sealed file or folder changeable again; its checksums are kept. */
+        post: operations["path.unseal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/path.verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hash a sealed file or folder again and name each file that is missing, changed or new. */
+        post: operations["path.verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/person.export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tell all that is stored about oneself; administrators ask about others. */
+        get: operations["person.export.get"];
+        put?: never;
+        /** Tell all that is stored about oneself; administrators ask about others. */
+        post: operations["person.export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/person.find": {
         parameters: {
             query?: never;
@@ -280,6 +349,23 @@ export interface paths {
         put?: never;
         /** Find people by the beginning of their login or of a word of their name. */
         post: operations["person.find"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/person.forget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a number stand wherever a person is named: in records and in the audit. */
+        post: operations["person.forget"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1031,6 +1117,16 @@ export interface components {
             /** @default [] */
             reasons: components["schemas"]["Reason"][];
         };
+        /**
+         * ExportPerson
+         * @description `person` is a login or a number, nothing for oneself; with a `cursor` further lines of the audit, and no more.
+         */
+        ExportPerson: {
+            /** @default  */
+            person: string;
+            /** @default  */
+            cursor: string;
+        };
         /** FindPeople */
         FindPeople: {
             text: string;
@@ -1076,6 +1172,28 @@ export interface components {
             session: string;
             /** @default name */
             sort: string;
+        };
+        /**
+         * ForgetPerson
+         * @description `number`: of an account that is gone, where the audit does not know it.
+         */
+        ForgetPerson: {
+            person: string;
+            /** @default  */
+            reason: string;
+            /** @default 0 */
+            number: number;
+        };
+        /**
+         * Forgotten
+         * @description What stands in the place of the name, in how many records and files of the audit, and what is left.
+         */
+        Forgotten: {
+            number: number;
+            records: number;
+            audit_files: number;
+            /** @default [] */
+            left: string[];
         };
         /** FormatCount */
         FormatCount: {
@@ -1291,6 +1409,27 @@ export interface components {
             until: string | null;
         };
         /**
+         * Membership
+         * @description What somebody is in a project, until which day; with what that day or role is known by: a group of theirs.
+         */
+        Membership: {
+            project: string;
+            role: string;
+            /** @default null */
+            until: string | null;
+        };
+        /**
+         * Mention
+         * @description A record that names somebody: of which project, session or path, in which part, since when.
+         */
+        Mention: {
+            path: string;
+            record: string;
+            part: string;
+            /** @default  */
+            at: string;
+        };
+        /**
          * MetadataField
          * @description One fact that the instrument wrote; `source` is its key in the file, e.g. a DM tag.
          */
@@ -1371,6 +1510,25 @@ export interface components {
             display: string;
             /** @default internal */
             kind: components["schemas"]["PersonKind"];
+        };
+        /**
+         * PersonExport
+         * @description All that is stored here about a person; `elsewhere` says what others keep.
+         */
+        PersonExport: {
+            person: components["schemas"]["Person"];
+            /** @default [] */
+            memberships: components["schemas"]["Membership"][];
+            /** @default [] */
+            records: components["schemas"]["Mention"][];
+            /** @default [] */
+            jobs: components["schemas"]["Job"][];
+            /** @default [] */
+            audit: components["schemas"]["AuditLine"][];
+            /** @default  */
+            cursor: string;
+            /** @default [] */
+            elsewhere: string[];
         };
         /**
          * PersonKind
@@ -1460,6 +1618,8 @@ export interface components {
             path_b64: string;
             /** @default  */
             warning: string;
+            /** @default [] */
+            mismatches: string[];
         };
         /** ProjectPage */
         ProjectPage: {
@@ -1565,6 +1725,19 @@ export interface components {
             /** @default  */
             manifest_sha256: string;
         };
+        /**
+         * SealPath
+         * @description `despite_writers`: also where programs still hold files open for writing, which the audit keeps.
+         */
+        SealPath: {
+            path: string;
+            /** @default  */
+            note: string;
+            /** @default false */
+            despite_writers: boolean;
+            /** @default  */
+            path_b64: string;
+        };
         /** SealSession */
         SealSession: {
             project: string;
@@ -1621,6 +1794,28 @@ export interface components {
             problem: string;
             /** @default [] */
             warnings: string[];
+        };
+        /**
+         * SealedPath
+         * @description A file or folder that is sealed; `state`: sealed, sealing (under way or cut off), unsealing, open.
+         */
+        SealedPath: {
+            path: string;
+            state: string;
+            /** @default null */
+            by: components["schemas"]["Person"] | null;
+            /** @default null */
+            at: string | null;
+            /** @default 0 */
+            files: number;
+            /** @default 0 */
+            bytes: number;
+            /** @default none */
+            protection: components["schemas"]["Protection"];
+            /** @default  */
+            note: string;
+            /** @default  */
+            path_b64: string;
         };
         /** Session */
         Session: {
@@ -1837,6 +2032,14 @@ export interface components {
             /** @default  */
             path_b64: string;
         };
+        /** UnsealPath */
+        UnsealPath: {
+            path: string;
+            /** @default  */
+            reason: string;
+            /** @default  */
+            path_b64: string;
+        };
         /**
          * UnsealRequest
          * @description Who asks for which session to be unsealed, and why.
@@ -1927,6 +2130,15 @@ export interface components {
             proprietary: string | null;
             /** @default null */
             related: string | null;
+            /** @default  */
+            path_b64: string;
+        };
+        /**
+         * VerifyPath
+         * @description A sealed file or folder, or something in one.
+         */
+        VerifyPath: {
+            path: string;
             /** @default  */
             path_b64: string;
         };
@@ -2782,6 +2994,170 @@ export interface operations {
             };
         };
     };
+    "path.seal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SealPath"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "path.unseal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnsealPath"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "path.verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyPath"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "person.export.get": {
+        parameters: {
+            query?: {
+                person?: string;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonExport"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "person.export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportPerson"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonExport"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "person.find.get": {
         parameters: {
             query: {
@@ -2834,6 +3210,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["People"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "person.forget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgetPerson"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
                 };
             };
             /** @description an error */
