@@ -435,7 +435,8 @@ def test_projects_that_change_their_place_lead_nowhere(scene: Scene) -> None:
                 (scene.admin, "project.adopt", {"project": "adhoc/hers", "owner": scene.alice.login}),
                 (scene.alice, "session.seal", {"project": "adhoc/hers", "session": "t"}),
                 (scene.admin, "project.set_members", {"project": "adhoc/hers", "add": (scene.bob.login,)}),
-                (scene.alice, "session.create", {"project": "adhoc/hers", "name": f"u{number}"}),
+                (scene.alice, "session.create", {"project": "adhoc/hers", "name": "u"}),
+                (scene.alice, "session.remove", {"project": "adhoc/hers", "session": "u"}),
             ):
                 scene.tries(who, operation, **wanted)
             assert look(scene.outside) == before, f"pass {number}"
