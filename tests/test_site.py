@@ -40,6 +40,10 @@ members = "group"
 
 [seal]
 undo_minutes = 5
+reverify_days = 90
+
+[audit]
+keep_days = 400
 
 [services]
 hub = "https://hub.example.org/"
@@ -73,7 +77,8 @@ def test_site_file_says_everything(tmp_path: Path) -> None:
     assert site.areas[0] == Area("adhoc", delete="strict")
     assert site.areas[1].levels[2].group == "{proposal}"
     assert site.areas[1].levels[3].mode == "2770"
-    assert site.seal.undo_minutes == 5
+    assert (site.seal.undo_minutes, site.seal.reverify_days) == (5, 90)
+    assert (site.audit.keep_days, site.audit.rotate_mb) == (400, 64)
     assert site.services["hub"] == "https://hub.example.org"
     assert site.services["ssh"]["options"] == ("ProxyJump=gate.example.org",)
     assert site.tools[-1].opens == ("dm4", "mib", "folder")
@@ -99,6 +104,9 @@ def changed(old: str, new: str) -> str:
         ),
         (changed("undo_minutes = 5", "undo_minutes = true"), "undo_minutes is to be a whole number"),
         (changed("undo_minutes = 5", "undo_minutes = -1"), "0 or more"),
+        (changed("reverify_days = 90", "reverify_days = -1"), "[seal] reverify_days is to be 0 (never) or more"),
+        (changed("keep_days = 400", "keep_days = 0"), "[audit] keep_days is to be 1 or more"),
+        (changed("keep_days = 400", "kept_days = 400"), "[audit]: there is no key “kept_days”; did you mean keep_days?"),
         (changed('"strict"', '"strikt"'), "[areas.adhoc] delete cannot be “strikt”; did you mean strict?"),
         (changed('"{project}/{session}/raw"', '"{project}/raw"'), "[areas.adhoc] layout “{project}/raw” is to be"),
         (changed('"{project}/{session}/raw"', '"{project}/fixed/raw"'), "is to be {names} of folders"),

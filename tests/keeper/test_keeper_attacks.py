@@ -258,12 +258,12 @@ def test_what_is_wanted_is_of_its_type(keeper: Running, people: Accounts, facili
 
 
 def test_every_change_has_been_decided_on() -> None:
-    """Each operation that changes the tree is done by the keeper, and nothing else is."""
+    """Each operation that changes the tree is done by the keeper, and beside that what reads its own audit."""
     from jupyter_modama.core.operations import Where
     from jupyter_modama.keeper.verbs import VERBS
 
     changing = {row.name for row in OPERATIONS.values() if row.changes and row.where is Where.TREE}
-    assert changing == {verb for verb in VERBS if verb in OPERATIONS}
+    assert changing | {"audit.list", "person.export"} == {verb for verb in VERBS if verb in OPERATIONS}
 
 
 # how fast and how much -----------------------------------------------------------------------------------------------
