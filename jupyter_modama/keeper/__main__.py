@@ -15,8 +15,9 @@ import signal
 import socket
 import stat
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from jupyter_modama.keeper.talk import Limits
 from jupyter_modama.keeper.workers import Workers
 from jupyter_modama.site import described, managed_by
 from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.store.ingest import Ingest
+from jupyter_modama.store.watching import Watcher
 
 STATE = "/var/lib/modama-keeper"
 FIRST_PASSED = 3  # sd_listen_fds(3)
@@ -67,11 +70,12 @@ def _serve(asked: Asked) -> None:
     capabilities.settle()
     if not capabilities.leave_network():
         _LOG.warning("This process has a network, which it does not need: set PrivateNetwork=yes, or start it as root")
-    capabilities.lay_down()
     site = _site(asked.site)
     _make_state(asked.state)
-    listener = _passed() or _bound(asked.socket, asked.peer_uid)
     store = DiskStore(site, state=asked.state, cache=asked.state / "cache", keeps_tree=True)
+    watching = _watcher(store)  # the one thing that needs more than is kept
+    capabilities.lay_down()
+    listener = _passed() or _bound(asked.socket, asked.peer_uid)
     try:
         trust.check_start(asked.site, site, store.system_uids, asked.state)
         limits = asked.limits
@@ -83,9 +87,36 @@ def _serve(asked: Asked) -> None:
             signal.signal(number, lambda *_: keeper.stop())
         signal.signal(signal.SIGUSR1, lambda *_: keeper.nightly())
         _LOG.info("Keeping %s for uid %d", site.root, asked.peer_uid)
-        keeper.serve()
+        with _run(watching):
+            keeper.serve()
     finally:
         store.close()
+
+
+def _watcher(store: DiskStore) -> Watcher | None:
+    """What mends new folders at once, and gives microscopes' files to people; None where this process may not watch."""
+    ingest = Ingest(store)
+    try:
+        return Watcher(store, ingest.closed, ingest.due)
+    except ModamaError as error:
+        _LOG.warning("%s. What people make is mended by the nightly pass only", error)
+        return None
+
+
+@contextmanager
+def _run(watcher: Watcher | None) -> Iterator[None]:
+    """Watch in a thread while the block runs."""
+    if watcher is None:
+        yield
+        return
+    thread = threading.Thread(target=watcher.run, name="modama-watcher")
+    thread.start()
+    try:
+        yield
+    finally:
+        watcher.stop()
+        thread.join()
+        watcher.close()
 
 
 def _asked(words: Sequence[str]) -> Asked:

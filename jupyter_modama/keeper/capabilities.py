@@ -26,6 +26,7 @@ KEPT = {
     "CAP_LINUX_IMMUTABLE": 9,
     "CAP_LEASE": 28,
 }
+AT_START = ("CAP_SYS_ADMIN",)  # to begin watching the file systems of the tree, and to leave the network
 MASK = sum(1 << number for number in KEPT.values())
 UMASK = 0o077
 _VERSION = 0x20080522

@@ -26,7 +26,7 @@ def unit(name: str) -> configparser.ConfigParser:
 def test_unit_bounds_the_capabilities_as_the_code_does() -> None:
     """Neither more, nor less than what it needs."""
     service = unit("modama-keeper.service")["Service"]
-    assert set(service["CapabilityBoundingSet"].split()) == set(capabilities.KEPT)
+    assert set(service["CapabilityBoundingSet"].split()) == {*capabilities.KEPT, *capabilities.AT_START}
     assert service["NoNewPrivileges"] == service["PrivateNetwork"] == "yes"
     assert int(service["UMask"], 8) == capabilities.UMASK
 
