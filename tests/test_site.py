@@ -106,7 +106,7 @@ def changed(old: str, new: str) -> str:
         (changed("undo_minutes = 5", "undo_minutes = -1"), "0 or more"),
         (changed("reverify_days = 90", "reverify_days = -1"), "[seal] reverify_days is to be 0 (never) or more"),
         (changed("keep_days = 400", "keep_days = 0"), "[audit] keep_days is to be 1 or more"),
-        (changed("keep_days = 400", "kept_days = 400"), "[audit]: there is no key “kept_days”; did you mean keep_days?"),
+        (changed("keep_days = 400", "kept_days = 400"), "there is no key “kept_days”; did you mean keep_days?"),
         (changed('"strict"', '"strikt"'), "[areas.adhoc] delete cannot be “strikt”; did you mean strict?"),
         (changed('"{project}/{session}/raw"', '"{project}/raw"'), "[areas.adhoc] layout “{project}/raw” is to be"),
         (changed('"{project}/{session}/raw"', '"{project}/fixed/raw"'), "is to be {names} of folders"),

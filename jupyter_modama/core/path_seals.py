@@ -341,8 +341,7 @@ def unseal_path(store: Store, actor: Actor, wanted: UnsealPath) -> Generator[Pro
             _write(store, part.home, key, {**row, "state": UNSEALING})
         for done in store.path_seals.unprotect(part.top, part.name):
             yield Progress("unsealing", done, int(row.get("files") or 0))
-        if not part.name:
-            yield from mend_part(store, part.where.project, part.top)  # members can have changed since the seal
+        yield from mend_part(store, part.where.project, part.path)  # members can have changed since the seal
         if key:
             store.path_seals.retire_proof(part.home, key)
             _write(store, part.home, key, None)

@@ -273,7 +273,9 @@ def test_people_cannot_seal_paths_nor_change_what_administrators_sealed(
     for who in (people.alice, people.bob):
         with pytest.raises(NotAllowed, match="administrators"):
             by(who)("path.seal", path=FIGURES)
-    do("path.seal", path=FIGURES)
+    people.alice.shell(f"echo 1 > {root / RESULT}")
+    for path in (FIGURES, RESULT):
+        do("path.seal", path=path)
     for who in (people.alice, people.bob):
         assert not who.appends(root / FIGURES / "one.png")
         assert not who.makes(root / FIGURES / "two.png")
@@ -285,6 +287,11 @@ def test_people_cannot_seal_paths_nor_change_what_administrators_sealed(
         by(people.carol)("path.verify", path=FIGURES)
     alice("project.set_members", project=P, add=(f"{people.carol.login}:member",))
     assert people.carol.reads(root / FIGURES / "one.png")
-    do("path.unseal", path=FIGURES, reason="r")
+    assert people.carol.reads(root / RESULT)
+    do("project.repair", project=P)
+    assert trees.changeable(root / FIGURES) == trees.changeable(root / RESULT) == []
+    for path in (FIGURES, RESULT):
+        do("path.unseal", path=path, reason="r")
+    assert people.carol.appends(root / RESULT)
     assert people.carol.makes(root / FIGURES / "two.png")
     assert [line.outcome for line in alice("audit.list", project=P, op="path.*").items].count("refused") == 5

@@ -6,6 +6,7 @@ import fcntl
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import stat
 from collections.abc import Iterator
@@ -45,6 +46,8 @@ def flags_of(path: Path) -> tuple[bool, bool]:
     fd = os.open(path, os.O_RDONLY)
     try:
         found = flags._flags(fd)
+    except OSError:  # a file system without flags
+        return False, False
     finally:
         os.close(fd)
     return bool(found & flags.APPEND_ONLY), bool(found & flags.IMMUTABLE)
@@ -250,3 +253,24 @@ def test_processes_that_write_and_rotate_at_once_write_whole_lines(file: Path) -
     assert sorted(targets(log)) == sorted(f"adhoc/p{n * 1000 + m}" for n in (1, 2, 3) for m in range(40))
     assert len(log.files.full()) >= 8
     assert [e["outcome"] for e in log.lines() if "outcome" in e] == ["done"] * 120
+
+
+# File systems --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.root
+@needs_flags
+@pytest.mark.parametrize(("kind", "megabytes"), [("ext4", 24), ("xfs", 320), ("btrfs", 128), ("tmpfs", 16)])
+def test_audit_rotates_on_each_kind_of_file_system(tmp_path: Path, kind: str, megabytes: int) -> None:
+    """With the flags where it knows them, and without them elsewhere."""
+    if kind != "tmpfs" and shutil.which(f"mkfs.{kind}") is None:
+        pytest.skip(f"mkfs.{kind} is not installed (Debian packages e2fsprogs, xfsprogs, btrfs-progs)")
+    with trees.mounted(tmp_path, kind, megabytes) as place:
+        log = FileAudit(place / "audit.jsonl", RULES)
+        for number in range(14):
+            write(log, number, LARGE)
+        [full] = log.files.full()
+        has_flags = flags_of(full) == (False, True) and flags_of(log.file) == (True, False)
+        assert has_flags or (kind == "tmpfs" and flags_of(full) == flags_of(log.file) == (False, False))
+        assert targets(FileAudit(log.file, RULES)) == [f"adhoc/p{number}" for number in range(14)]
+        assert log.files.drop_old(1, datetime.now(UTC) + timedelta(days=2)) == [full.name]
