@@ -11,7 +11,6 @@ what is full becomes immutable. The audit of a person is one file, which is thei
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import logging
 import os
@@ -175,7 +174,7 @@ class FileAudit:
             if found is None:
                 return False
             if self.rules is not None:
-                before, after = (hashlib.sha256(text).hexdigest() for text in found)
+                before, after = found
                 _append(fd, {"rewritten": path.name, "sha256_before": before, "sha256_after": after})
         return True
 
@@ -221,7 +220,7 @@ def _changed_line(line: bytes, changed: Callable[[dict[str, Any]], dict[str, Any
     entry = audit_reading.parsed(line)
     if entry is None or (new := changed(entry)) == entry:
         return line
-    return json.dumps(new).encode("utf-8", "backslashreplace") + b"\n"
+    return json.dumps(new).encode("utf-8", "backslashreplace") + (b"\n" if line.endswith(b"\n") else b"")
 
 
 def _append(fd: int, entry: dict[str, Any]) -> None:

@@ -8,11 +8,12 @@ of the names, and taken away again by whoever opens the file next.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,7 +68,7 @@ class AuditFiles:
         Raises: OSError; then the current file goes on, and nothing is lost.
         """
         away = self.file.with_name(f"{self.file.stem}-{now.strftime(STAMP)}.jsonl")
-        with _new_file(self.file, head) as fresh:
+        with _new_file(self.file, [head]) as fresh:
             flags.try_change(fd, remove=flags.APPEND_ONLY)
             os.link(self.file, away, follow_symlinks=False)
             _sync(self.file.parent)
@@ -85,24 +86,32 @@ class AuditFiles:
                 gone.append(path.name)
         return gone
 
-    def rewrite(self, path: Path, changed: Callable[[bytes], bytes]) -> tuple[bytes, bytes] | None:
-        """Write a file anew, line by line; answers its content before and after, None where that is the same.
+    def rewrite(self, path: Path, changed: Callable[[bytes], bytes]) -> tuple[str, str] | None:
+        """Write a file anew, line by line; answers the SHA-256 from before and after, None where these are the same.
 
         A kill leaves the old one or the new one. Raises: OSError.
         """
-        before = path.read_bytes()
-        after = b"".join(changed(line + b"\n") for line in before.split(b"\n") if line)
-        if before == after:
-            return None
-        found = path.stat()
-        with _new_file(path, after) as fresh:
+        before, after = hashlib.sha256(), hashlib.sha256()
+
+        def lines() -> Iterator[bytes]:
+            with path.open("rb") as file:
+                for line in file:
+                    new = changed(line)
+                    before.update(line)
+                    after.update(new)
+                    yield new
+
+        with _new_file(path, lines()) as fresh:
+            if before.digest() == after.digest():
+                return None
+            found = path.stat()
             os.utime(fresh, ns=(found.st_atime_ns, found.st_mtime_ns))
             thaw(path)
             os.rename(fresh, path)
             _sync(path.parent)
         if path != self.file:
             freeze(path)
-        return before, after
+        return before.hexdigest(), after.hexdigest()
 
 
 def begun_in_an_earlier_month(fd: int, now: datetime) -> bool:
@@ -138,18 +147,15 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _new_file(beside: Path, content: bytes) -> Iterator[Path]:
+def _new_file(beside: Path, content: Iterable[bytes]) -> Iterator[Path]:
     """A file with this content, on the disk, under a hidden name; gone at the end unless it has got another one."""
     fresh = beside.with_name(f".{beside.stem}.{secrets.token_hex(4)}")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN, 0o600)
     try:
-        try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(fd, view) :]
+        with open(fd, "wb") as file:
+            file.writelines(content)
+            file.flush()
             os.fsync(fd)
-        finally:
-            os.close(fd)
         yield fresh
     finally:
         fresh.unlink(missing_ok=True)
