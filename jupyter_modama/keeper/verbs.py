@@ -48,7 +48,7 @@ VERBS = (
 )
 READ_AS = "keeper.read_as"  # a worker for a person
 KNOWN_BY = ("hub-token", "delegate")
-NEVER_DELEGATED = ("session.unseal", "path.unseal")
+NEVER_DELEGATED = ("session.unseal", "path.unseal", "person.export", "person.forget")
 LONGEST_NAME = 200
 
 
