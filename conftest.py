@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell without job control starts what is in its background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests of Ctrl-C, and the programs that they start
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

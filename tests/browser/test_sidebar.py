@@ -100,6 +100,9 @@ def test_preview_and_metadata_of_a_hologram(panel: Panel) -> None:
     assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
     panel.root.get_by_role("tab", name="Metadata").click()
     expect(panel.root.locator(".mo-metadata table").first).to_be_visible(timeout=60_000)
+    field = panel.root.locator(".mo-metadata .mo-search").bounding_box()
+    assert field is not None
+    assert field["height"] < 40
 
 
 @pytest.mark.slow
