@@ -49,3 +49,6 @@ export function countdown(until: string, now: number): string {
     const left = Math.floor((Date.parse(until) - now) / 1000);
     return left > 0 ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}` : '';
 }
+
+/** The present day in the person's time zone, as a field for days takes it. */
+export const today = (): string => moment(new Date().toISOString()).slice(0, 10);

@@ -13,6 +13,12 @@ export type Ask =
     | { kind: 'new-session'; project: string; path_b64?: string }
     | { kind: 'edit-project'; project: Project }
     | { kind: 'edit-session'; session: Session }
+    | { kind: 'members'; project: Project }
+    | { kind: 'visibility'; project: Project }
+    | { kind: 'transfer'; project: Project }
+    | { kind: 'adopt'; project: Project }
+    | { kind: 'rights'; project: Project }
+    | { kind: 'request-unseal'; session: Session }
     | { kind: 'seal'; session: Session }
     | { kind: 'unseal'; session: Session }
     | { kind: 'explain'; entry: Located }

@@ -8,6 +8,9 @@ export interface Phrase {
     progress?: number;
 }
 
+/** Operations that end with a sentence about what they found. */
+const REPORTS = new Set(['project.check', 'project.repair']);
+
 /** What a job says to the person who waits for it. */
 export function phrase(job: Job, trans: Translation): Phrase {
     const title = titleOf(job, trans);
@@ -40,7 +43,14 @@ export function phrase(job: Job, trans: Translation): Phrase {
 
 /** What a job that went well brought about; a verification says what it found. */
 function ended({ op, result }: Job, title: string, trans: Translation): Phrase {
-    const { files, warnings } = (result ?? {}) as { files?: number; warnings?: string[] };
+    const { files, warnings, sentence } = (result ?? {}) as {
+        files?: number;
+        warnings?: string[];
+        sentence?: string;
+    };
+    if (REPORTS.has(op) && sentence) {
+        return { kind: 'success', text: trans.__('%1: %2', title, sentence) };
+    }
     if (op !== 'session.verify' || typeof files !== 'number') {
         return { kind: 'success', text: trans.__('%1: done.', title) };
     }
@@ -91,6 +101,7 @@ export function progressText(job: Job, trans: Translation): string {
 }
 
 function titleOf(job: Job, trans: Translation): string {
+    const project = job.project.split('/').pop() ?? job.project;
     switch (job.op) {
         case 'session.seal':
             return trans.__('Sealing “%1”', job.session);
@@ -102,6 +113,18 @@ function titleOf(job: Job, trans: Translation): string {
             return trans.__('Unsealing “%1”', job.session);
         case 'folder.sort':
             return trans.__('Sorting “%1”', String(job.wanted.path ?? ''));
+        case 'project.set_members':
+            return trans.__('Changing the members of “%1”', project);
+        case 'project.set_visibility':
+            return trans.__('Changing who can read “%1”', project);
+        case 'project.transfer':
+            return trans.__('Giving “%1” to another owner', project);
+        case 'project.adopt':
+            return trans.__('Adopting “%1”', project);
+        case 'project.check':
+            return trans.__('Checking the rights in “%1”', project);
+        case 'project.repair':
+            return trans.__('Repairing the rights in “%1”', project);
         default:
             return job.op;
     }

@@ -3,10 +3,14 @@ import { useAnswer, useModama, useTrans, useValue } from './context';
 import { EditProjectDialog, EditSessionDialog } from './EditDialogs';
 import { LibertemDialog } from './LibertemDialog';
 import { LinksView } from './LinksView';
+import { MembersDialog } from './MembersDialog';
 import { Modal } from './Modal';
 import { NewProjectDialog } from './NewProjectDialog';
 import { NewSessionDialog } from './NewSessionDialog';
 import { Box, Loading, ProblemBox } from './parts';
+import { AdoptDialog, TransferDialog, VisibilityDialog } from './ProjectDialogs';
+import { RequestUnsealDialog } from './RequestUnseal';
+import { RightsDialog } from './RightsDialog';
 import { SealDialog } from './SealDialog';
 import { UnsealDialog } from './UnsealDialog';
 
@@ -22,6 +26,18 @@ export function Dialogs(): JSX.Element | null {
             return <EditProjectDialog project={asked.project} />;
         case 'edit-session':
             return <EditSessionDialog session={asked.session} />;
+        case 'members':
+            return <MembersDialog project={asked.project} />;
+        case 'visibility':
+            return <VisibilityDialog project={asked.project} />;
+        case 'transfer':
+            return <TransferDialog project={asked.project} />;
+        case 'adopt':
+            return <AdoptDialog project={asked.project} />;
+        case 'rights':
+            return <RightsDialog project={asked.project} />;
+        case 'request-unseal':
+            return <RequestUnsealDialog session={asked.session} />;
         case 'seal':
             return <SealDialog session={asked.session} />;
         case 'unseal':

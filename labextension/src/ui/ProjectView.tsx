@@ -1,19 +1,17 @@
 import { useState } from 'react';
-import type { Person, Project, Session } from '../api/types';
+import type { Project, Session } from '../api/types';
 import { bytes, moment } from '../services/format';
 import { amountOfData } from '../services/phrases';
 import { FACTS, RULES, writtenDown } from '../services/record';
 import { useAnswer, useModama, useSettled, useTrans, useValue } from './context';
 import { ListTools, ShowMore } from './ListTools';
+import { Members } from './Members';
 import { Box, Button, Facts, Loading, ProblemBox } from './parts';
 import { StateBadge } from './state';
 
 const PAGE = 100;
 /** Who may change what a project says about itself. */
 const EDITORS = new Set(['owner', 'administrator']);
-
-/** The name under which people know somebody. */
-export const nameOf = (person: Person): string => person.display || person.login || String(person.uid);
 
 /** One project: whose it is, how large, and its sessions. */
 export function ProjectView({ project, path_b64 }: { project: string; path_b64?: string }): JSX.Element {
@@ -58,6 +56,7 @@ export function ProjectView({ project, path_b64 }: { project: string; path_b64?:
                     {trans.__('Links')}
                 </Button>
             </div>
+            <Members project={found.answer} canManage={EDITORS.has(found.answer.role)} />
             <Sessions project={project} path_b64={path_b64} />
         </section>
     );
@@ -80,15 +79,9 @@ function ProjectFacts({ project }: { project: Project }): JSX.Element {
             {project.warning && <Box kind="warning">{project.warning}</Box>}
             <Facts
                 rows={[
-                    [trans.__('Owner'), project.owners.map(nameOf).join(', ')],
-                    [trans.__('Members'), project.members.map(({ person }) => nameOf(person)).join(', ')],
                     [trans.__('Size'), size],
                     [trans.__('Created'), moment(project.created)],
                     [trans.__('Modified'), moment(project.modified)],
-                    [
-                        trans.__('Who can read'),
-                        project.visibility === 'open' ? trans.__('everybody here') : trans.__('members')
-                    ],
                     ...writtenDown(project, [...FACTS, ...RULES], trans)
                 ]}
             />

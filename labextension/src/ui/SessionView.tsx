@@ -3,6 +3,7 @@ import { asProblem } from '../api/problem';
 import type { Session } from '../api/types';
 import { start } from '../services/actions';
 import { amount, bytes, countdown, moment, span } from '../services/format';
+import { nameOf } from '../services/members';
 import { amountOfData } from '../services/phrases';
 import { RULES, writtenDown } from '../services/record';
 import { useAnswer, useModama, useTrans, useValue } from './context';
@@ -10,7 +11,7 @@ import { FolderList } from './FolderView';
 import type { Translation } from './host';
 import { JobLine } from './JobLine';
 import { Box, Button, Facts, Loading, ProblemBox } from './parts';
-import { nameOf } from './ProjectView';
+import { mayAsk, UnsealRequests } from './RequestUnseal';
 import { StateBadge, stateWords } from './state';
 
 const LOOK_AGAIN_MS = 15_000;
@@ -46,6 +47,7 @@ export function SessionView(props: { project: string; session: string; path_b64?
                 {answer.description && <p className="mo-description">{answer.description}</p>}
                 <p className="mo-quiet">{stateWords(answer.state, trans)[1]}</p>
                 {answer.warning && <Box kind="warning">{answer.warning}</Box>}
+                {answer.actions.includes('unseal') && <UnsealRequests session={answer} />}
                 {job && <JobLine job={job} />}
                 <Actions session={answer} />
                 <SessionFacts session={answer} />
@@ -81,6 +83,11 @@ function Actions({ session }: { session: Session }): JSX.Element {
             {can('unseal') && (
                 <Button icon="unlock" look="danger" onClick={() => ask.set({ kind: 'unseal', session })}>
                     {trans.__('Unseal…')}
+                </Button>
+            )}
+            {mayAsk(session) && (
+                <Button icon="unlock" onClick={() => ask.set({ kind: 'request-unseal', session })}>
+                    {trans.__('Request unseal…')}
                 </Button>
             )}
             {can('update') && (
