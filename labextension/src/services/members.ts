@@ -57,7 +57,7 @@ export function rowsOf(project: Project): Row[] {
 /** How the server is told of a person: by the number where there is no account any more. */
 const named = ({ login, kind, uid }: Person): string => (kind === 'unknown' || !login ? String(uid) : login);
 
-const told = ({ person, role, until }: Row): string =>
+const asked = ({ person, role, until }: Row): string =>
     `${named(person)}:${role}${until && role !== 'owner' ? `:${until}` : ''}`;
 
 const without = (rows: Row[], others: Row[]): Row[] =>
@@ -65,9 +65,9 @@ const without = (rows: Row[], others: Row[]): Row[] =>
 
 /** The one request that leads from what is to what is wanted. */
 export function changesOf(before: Row[], after: Row[]): { add: string[]; remove: string[] } {
-    const was = new Map(before.map(row => [row.person.uid, told(row)]));
+    const was = new Map(before.map(row => [row.person.uid, asked(row)]));
     return {
-        add: after.filter(row => was.get(row.person.uid) !== told(row)).map(told),
+        add: after.filter(row => was.get(row.person.uid) !== asked(row)).map(asked),
         remove: without(before, after).map(({ person }) => named(person))
     };
 }
@@ -87,33 +87,52 @@ export function consequences(
     );
     const down = after.filter(({ person, role }) => role === 'member' && was.get(person.uid) === 'owner');
     const up = after.filter(({ person, role }) => role === 'owner' && was.get(person.uid) !== 'owner');
-    const said = (rows: Row[], one: string, many: string) =>
-        rows.length > 0 ? [trans._n(one, many, rows.length, names(rows))] : [];
     const writers = come.some(({ role }) => role !== 'reader');
+    const told = (who: Row[], sentence: (count: number, people: string) => string) =>
+        who.length > 0 ? [sentence(who.length, names(who))] : [];
     return [
         ...(after.some(({ role }) => role === 'owner')
             ? []
             : [trans.__('A project keeps at least one owner.')]),
-        ...said(
-            lost,
-            '%2 loses access at once, also to own files in this project; the files stay.',
-            '%2 lose access at once, also to their own files in this project; the files stay.'
+        ...told(lost, (count, people) =>
+            trans._n(
+                '%2 loses access at once, also to own files in this project; the files stay.',
+                '%2 lose access at once, also to their own files in this project; the files stay.',
+                count,
+                people
+            )
         ),
-        ...said(
-            closed,
-            '%2 can read then, and change nothing any more.',
-            '%2 can read then, and change nothing any more.'
+        ...told(closed, (count, people) =>
+            trans._n(
+                '%2 can only read then, and change nothing any more.',
+                '%2 can only read then, and change nothing any more.',
+                count,
+                people
+            )
         ),
-        ...said(down, '%2 does not manage members any more.', '%2 do not manage members any more.'),
-        ...said(
-            up,
-            '%2 can then do what you can, also remove you.',
-            '%2 can then do what you can, also remove you.'
+        ...told(down, (count, people) =>
+            trans._n(
+                '%2 does not manage members any more.',
+                '%2 do not manage members any more.',
+                count,
+                people
+            )
         ),
-        ...said(
-            come,
-            '%2 can read all files of this project at once.',
-            '%2 can read all files of this project at once.'
+        ...told(up, (count, people) =>
+            trans._n(
+                '%2 can then do what you can, also remove you.',
+                '%2 can then do what you can, also remove you.',
+                count,
+                people
+            )
+        ),
+        ...told(come, (count, people) =>
+            trans._n(
+                '%2 can read all files of this project at once.',
+                '%2 can read all files of this project at once.',
+                count,
+                people
+            )
         ),
         ...(writers ? rules.map(rule => trans.__('For each member: %1', rule)) : [])
     ];

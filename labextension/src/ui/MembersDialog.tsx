@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { asProblem } from '../api/problem';
 import type { Person, Project } from '../api/types';
 import {
     changesOf,
@@ -12,44 +13,26 @@ import {
 } from '../services/members';
 import { today } from '../services/format';
 import { ChangeModal } from './ChangeModal';
-import { useAnswer, useModama, useTrans } from './context';
-import { Box, IconButton, Loading, ProblemBox } from './parts';
-import { Modal } from './Modal';
+import { useModama, useTrans } from './context';
+import { Box, IconButton } from './parts';
 import { PersonSearch } from './PersonSearch';
 
 const ROLES: readonly MemberRole[] = ['owner', 'member', 'reader'];
 
 /** Add people to a project, change what they are in it, and remove them: all of it by one button. */
 export function MembersDialog({ project }: { project: Project }): JSX.Element {
-    const { api } = useModama();
-    const trans = useTrans();
-    const title = trans.__('Members of “%1”', project.name);
-    const { answer, problem, loading, again } = useAnswer(
-        signal =>
-            api.call(
-                'project.show',
-                { project: project.path, path_b64: project.path_b64 || undefined },
-                signal
-            ),
-        project.path
-    );
-    if (!answer) {
-        return (
-            <Modal title={title}>
-                {problem ? <ProblemBox problem={problem} again={again} /> : <Loading />}
-            </Modal>
+    const { api, host } = useModama();
+    const [now, setNow] = useState(project);
+    const again = () => {
+        const { path, path_b64 } = project;
+        api.call('project.show', { project: path, path_b64: path_b64 || undefined }).then(setNow, error =>
+            host.notify({ kind: 'error', text: asProblem(error).message })
         );
-    }
-    return loading ? (
-        <Modal title={title}>
-            <Loading />
-        </Modal>
-    ) : (
-        <MembersForm title={title} project={answer} onAgain={again} />
-    );
+    };
+    return <MembersForm key={now.members_version} project={now} onAgain={again} />;
 }
 
-function MembersForm(props: { title: string; project: Project; onAgain(): void }): JSX.Element {
+function MembersForm(props: { project: Project; onAgain(): void }): JSX.Element {
     const { project } = props;
     const { api } = useModama();
     const trans = useTrans();
@@ -65,7 +48,7 @@ function MembersForm(props: { title: string; project: Project; onAgain(): void }
     };
     return (
         <ChangeModal
-            title={props.title}
+            title={trans.__('Members of “%1”', project.name)}
             action={trans.__('Save')}
             disabled={!hasOwner || changes.add.length + changes.remove.length === 0}
             begin={() =>
