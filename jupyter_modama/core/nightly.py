@@ -132,13 +132,13 @@ def _today() -> date:
 
 
 def _sentence(night: _Night, problems: int) -> str:
-    parts = [
-        f"{night.ended:,} memberships ended" if night.ended else "",
-        f"{night.finished:,} changes that had been cut off were finished" if night.finished else "",
-        f"{night.owned:,} files of microscopes were given to the sessions' owners" if night.owned else "",
-        f"{night.mended:,} entries were mended" if night.mended else "",
-        f"{night.differing:,} entries differ" if night.differing else "",
-        f"{problems:,} projects could not be worked on" if problems else "",
-    ]
-    said = "; ".join(part for part in parts if part)
+    told = (
+        (night.ended, "membership ended", "memberships ended"),
+        (night.finished, "change that had been cut off was finished", "changes that had been cut off were finished"),
+        (night.owned, "file of a microscope was given to people", "files of microscopes were given to people"),
+        (night.mended, "entry was mended", "entries were mended"),
+        (night.differing, "entry differs", "entries differ"),
+        (problems, "project could not be worked on", "projects could not be worked on"),
+    )
+    said = "; ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in told if count)
     return f"{said}." if said else "Everything grants what the projects say."

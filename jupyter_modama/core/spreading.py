@@ -138,7 +138,7 @@ def reported(
     rows = tuple(
         DriftFound(
             code=str(drift),
-            sentence=f"{count:,} {SENTENCES[str(drift)]}",
+            sentence=drift_sentence(str(drift), count),
             count=count,
             examples=tuple((path / each).shown for each in found.examples.get(drift, ())),
             mendable=drift in found.mendable,
@@ -175,16 +175,46 @@ def mend_part(store: Store, project: TreePath, folder: TreePath) -> Generator[Pr
         steps.close()
 
 
+# What differs where it stands in the singular: the first words, and the rest.
+_ONE = (
+    ("are pipes, sockets or devices, which are left", "is a pipe, socket or device, which is left"),
+    ("are other file systems mounted here, which are left", "is another file system mounted here, which is left"),
+    ("belong to whoever made them, who may delete in them", "belongs to whoever made it, who may delete in it"),
+    ("do not pass the members on to what is made in them", "does not pass the members on to what is made in it"),
+    ("project, and are left alone", "project, and is left alone"),
+    ("have ", "has "),
+    ("are ", "is "),
+    ("name ", "names "),
+    ("let ", "lets "),
+    ("belong ", "belongs "),
+)
+
+
+def drift_sentence(code: str, count: int) -> str:
+    """How many entries differ in one way, and how."""
+    told = SENTENCES[code]
+    if count != 1:
+        return f"{count:,} {told}"
+    for many, one in _ONE:
+        if told.startswith(many) or (not many.endswith(" ") and many in told):
+            told = told.replace(many, one, 1)
+    return f"1 {told}"
+
+
+def counted(count: int) -> str:
+    return f"{count:,} {'entry' if count == 1 else 'entries'}"
+
+
 def _sentence(rows: tuple[DriftFound, ...], mended: int, mend: bool) -> str:
     wrong = sum(row.count for row in rows if row.mendable)
     if not rows:
         return "Everything grants what the project says."
     if not mend:
         return (
-            f"{wrong:,} entries do not grant what the project says; “repair” mends them."
+            f"{counted(wrong)} {'does' if wrong == 1 else 'do'} not grant what the project says; “repair” mends that."
             if wrong
             else "Everything grants what the project says; see what was noticed beside that."
         )
     left = sum(row.left for row in rows)
-    told = f"{mended:,} entries were mended" if mended else "Nothing had to be mended"
-    return f"{told}; {left:,} belong to others, and an administrator can mend them." if left else f"{told}."
+    told = f"{counted(mended)} {'was' if mended == 1 else 'were'} mended" if mended else "Nothing had to be mended"
+    return f"{told}; {counted(left)} of others an administrator can mend." if left else f"{told}."

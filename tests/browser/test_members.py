@@ -126,5 +126,5 @@ def test_a_file_closed_by_hand_is_found_and_repaired(project: Page, lab: Lab) ->
     dialog = project.get_by_role("dialog")
     expect(dialog.get_by_text("closed to other members", exact=False)).to_be_visible()
     dialog.get_by_role("button", name="Repair").click()
-    expect(dialog.get_by_text("1 entries were mended", exact=False)).to_be_visible()
+    expect(dialog.get_by_text("1 entry was mended", exact=False)).to_be_visible()
     assert can_read(MIA, file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from jupyter_modama.core.model import Actor, Area, Visibility
-from jupyter_modama.core.spreading import SENTENCES, DriftReport
+from jupyter_modama.core.spreading import SENTENCES, DriftReport, drift_sentence
 from jupyter_modama.store.mending import Drift
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Account, Accounts
@@ -153,7 +154,7 @@ def test_what_a_program_did_is_found_and_mended(shared: Shared, program: str) ->
     assert set(found) - {"not-sticky"} == expected - {"not-sticky"}
     assert expected <= set(found)
     for code, row in found.items():
-        assert row.sentence == f"{row.count:,} {SENTENCES[code]}"
+        assert row.sentence == drift_sentence(code, row.count)
         assert all(each.startswith(f"{shared.path}/s/raw/") for each in row.examples)
     assert shared.mend().mended == sum(row.count for row in found.values())
     file = shared.raw / ("d/f" if (shared.raw / "d").exists() else "f")
@@ -318,3 +319,12 @@ def test_own_files(make: Callable[..., Shared]) -> None:
 
 def test_every_kind_of_drift_has_a_sentence() -> None:
     assert set(SENTENCES) == {str(drift) for drift in Drift}
+
+
+@pytest.mark.parametrize("code", SENTENCES)
+def test_one_is_not_told_as_many(code: str) -> None:
+    """Every sentence has a singular; the numbers are those that were found."""
+    one, many = drift_sentence(code, 1), drift_sentence(code, 1200)
+    assert many == f"1,200 {SENTENCES[code]}"
+    assert one.startswith("1 ")
+    assert not re.search(r"\b(are|have|do|let|belong|them)\b", one), one

@@ -98,7 +98,7 @@ def test_change_that_was_cut_off_is_finished(memory: MemoryStore, night: Any) ->
     assert BERT.uid in file.named
     report = night()
     assert (report.finished, BERT.uid in file.named) == (1, False)
-    assert "1 changes that had been cut off were finished" in report.sentence
+    assert "1 change that had been cut off was finished" in report.sentence
     assert night().finished == 0
 
 
@@ -116,7 +116,7 @@ def test_one_bad_project_does_not_stop_the_others(memory: MemoryStore, night: An
     memory._node(TreePath("adhoc/p/.modama")).uid = BERT.uid
     report = night()
     assert [problem.partition(":")[0] for problem in report.problems] == [P]
-    assert "1 projects could not be worked on" in report.sentence
+    assert "1 project could not be worked on" in report.sentence
     assert people(memory, "adhoc/q") == {"anna", "carl"}
 
 
