@@ -66,6 +66,13 @@ def in_memory() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture
+def patched() -> Iterator[pytest.MonkeyPatch]:
+    """Undone before the other fixtures of a test end, which look at files themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
 class Looks:
     """Counts the looks at entries and the readings of folders."""
 
@@ -89,10 +96,10 @@ class Looks:
         raise AssertionError("a page looks at an entry that it does not show")
 
 
-def test_a_page_of_100_000_looks_at_its_own_entries_only(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_of_100_000_looks_at_its_own_entries_only(tree: Tree, patched: pytest.MonkeyPatch) -> None:
     """Names are read once, and each page stats what it shows."""
     tree.fill(100_000)
-    looks = Looks(monkeypatch)
+    looks = Looks(patched)
     first = tree.page(limit=200)
     assert (first.total, len(first.stats), looks.stats, looks.readings) == (100_000, 200, 200, 1)
     last = tree.page(start=99_950, limit=200, cursor=first.cursor)
@@ -103,11 +110,11 @@ def test_a_page_of_100_000_looks_at_its_own_entries_only(tree: Tree, monkeypatch
 
 @pytest.mark.slow
 @pytest.mark.timeout(100)
-def test_a_page_of_a_million_looks_at_its_own_entries_only(in_memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_of_a_million_looks_at_its_own_entries_only(in_memory: Path, patched: pytest.MonkeyPatch) -> None:
     """In the middle, while the folder goes on growing."""
     tree = Tree(in_memory / "root")
     tree.fill(1_000_000)
-    looks = Looks(monkeypatch)
+    looks = Looks(patched)
     first = tree.page()
     (tree.raw / "new").touch()
     page = tree.page(start=500_000, cursor=first.cursor)
@@ -150,10 +157,10 @@ def test_changes_within_a_tick_of_the_clock_are_seen(tree: Tree) -> None:
         assert tree.page().total == number + 1
 
 
-def test_same_folder_unchanged_is_read_once(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_folder_unchanged_is_read_once(tree: Tree, patched: pytest.MonkeyPatch) -> None:
     tree.fill(5)
-    monkeypatch.setattr(listing, "_SETTLED_NS", -1)
-    looks = Looks(monkeypatch)
+    patched.setattr(listing, "_SETTLED_NS", -1)
+    looks = Looks(patched)
     assert tree.page().cursor == tree.page().cursor
     assert looks.readings == 1
 
