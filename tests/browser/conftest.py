@@ -30,6 +30,17 @@ START_LIMIT_S = 60
 # Notebook 7.6 throws this by itself, with our extension or without it.
 NOT_OURS = "Cannot read properties of undefined (reading 'schema')"
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+# How far a text stands out from its ground, by the rule of WCAG 2.
+CONTRAST = """element => {
+    const channels = color => color.match(/[\\d.]+/g).map(Number);
+    const light = color => channels(color).slice(0, 3).map(c => c / 255)
+        .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    let ground = element;
+    while (channels(getComputedStyle(ground).backgroundColor)[3] === 0) ground = ground.parentElement;
+    const pair = [getComputedStyle(element).color, getComputedStyle(ground).backgroundColor].map(light);
+    return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+}"""
 
 
 # The event loop of pytest-jupyter and that of Playwright's synchronous interface cannot stand in one thread.

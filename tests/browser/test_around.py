@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import ROOT, TOKEN, Lab, Panel, running_lab
+from .conftest import CONTRAST, ROOT, TOKEN, Lab, Panel, running_lab
 
 
 def test_plain_page_does_the_same(page: Page, lab: Lab) -> None:
@@ -42,18 +42,6 @@ def test_panel_follows_the_theme_of_lab(panel: Panel) -> None:
     for is_dark in (True, False):
         panel.dark(is_dark)
         assert panel.root.locator(".mo-empty, .mo-card strong").first.evaluate(CONTRAST) >= 4.5
-
-
-CONTRAST = """element => {
-    const channels = color => color.match(/[\\d.]+/g).map(Number);
-    const light = color => channels(color).slice(0, 3).map(c => c / 255)
-        .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-    let ground = element;
-    while (channels(getComputedStyle(ground).backgroundColor)[3] === 0) ground = ground.parentElement;
-    const pair = [getComputedStyle(element).color, getComputedStyle(ground).backgroundColor].map(light);
-    return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-}"""
 
 
 def test_notebook_7_is_not_broken(page: Page, lab: Lab) -> None:

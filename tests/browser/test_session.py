@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from .conftest import Panel
+from .conftest import CONTRAST, Panel
 
 NAME = "2024-08-08-words"
 
@@ -82,6 +82,9 @@ def test_session_is_sealed_and_verified_in_the_file_browser(panel: Panel) -> Non
     panel.page.get_by_role("dialog").get_by_role("button", name="Seal 1 file").click()
     expect(panel.root.locator(".mo-heading .mo-badge-sealed")).to_be_visible(timeout=60_000)
 
+    for is_dark in (True, False):
+        panel.dark(is_dark)
+        assert panel.root.get_by_role("button", name="Unseal").evaluate(CONTRAST) >= 4.5
     seal, verify = offered_in_file_browser(panel, session)
     expect(seal).to_have_count(0)
     verify.click()
