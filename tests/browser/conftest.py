@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from jupyter_modama.core.errors import ModamaError
 from jupyter_modama.libertem import environment
@@ -41,6 +41,9 @@ CONTRAST = """element => {
     const pair = [getComputedStyle(element).color, getComputedStyle(ground).backgroundColor].map(light);
     return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
 }"""
+
+
+expect.set_options(timeout=30_000)  # a busy machine is slow, and not wrong
 
 
 # The event loop of pytest-jupyter and that of Playwright's synchronous interface cannot stand in one thread.
