@@ -122,7 +122,7 @@ class Keeper:
     def _talk(self, talk: Talk) -> None:
         try:
             talk.run()
-        except Exception:
+        except Exception:  # one connection must not take the keeper along
             _LOG.exception("A connection broke")
         finally:
             with self._guard:
@@ -171,7 +171,7 @@ class Keeper:
             talk.end(request_id, {"problem": error.problem()})
         except OSError as error:
             talk.end(request_id, {"problem": from_os(error, "this request").problem()})
-        except Exception as error:
+        except Exception as error:  # whatever it is, the caller hears of it, and the log says where
             _LOG.exception("A request failed")
             failed = StorageError(what="this request", why=f"an unexpected {type(error).__name__}")
             talk.end(request_id, {"problem": failed.problem()})

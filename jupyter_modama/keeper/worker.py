@@ -106,7 +106,7 @@ class Reading:
             told = {"problem": error.problem()}
         except OSError as error:
             told = {"problem": from_os(error, "reading").problem()}
-        except Exception as error:
+        except Exception as error:  # a worker goes on for the next question
             told = {"problem": StorageError(what="reading", why=f"an unexpected {type(error).__name__}").problem()}
         self.channel.send({"id": request_id, **told}, SEND_S)
 

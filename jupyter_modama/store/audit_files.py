@@ -117,7 +117,7 @@ class AuditFiles:
 def begun_in_an_earlier_month(fd: int, now: datetime) -> bool:
     """Whether the first line of a file is of an earlier month than now."""
     found = _MOMENT.match(os.pread(fd, 64, 0))
-    return bool(found) and found[1].decode() < f"{now:%Y-%m}"  # type: ignore[index]
+    return found is not None and found[1].decode() < f"{now:%Y-%m}"
 
 
 def freeze(path: Path) -> None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jupyter_modama.core.errors import ModamaError
@@ -103,10 +104,10 @@ class Watcher:
                 files.add(path)
         self.seen.lost = self._hints.lost
         for path in _tops(folders):
-            self._tried(lambda path=path: self._mend(path))  # type: ignore[misc]
+            self._tried(partial(self._mend, path))
         if self.closed is not None:
             for path in sorted(files):
-                self._tried(lambda path=path: self.closed(path))  # type: ignore[misc]
+                self._tried(partial(self.closed, path))
         return self.seen
 
     def _tried(self, do: Callable[[], object]) -> None:
