@@ -12,6 +12,8 @@ from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
+from jupyter_modama.core.hub_rules import HubRules, MailRules, ServiceRules
+
 
 class Role(IntEnum):
     """What a person is to a project; each includes what stands before it."""
@@ -594,6 +596,9 @@ class Site:
     seal: SealRules = SealRules()
     audit: AuditRules = AuditRules()
     services: dict[str, Any] = field(default_factory=dict)
+    hub: HubRules = HubRules()
+    service: ServiceRules = ServiceRules()
+    mail: MailRules = MailRules()
     tools: tuple[Tool, ...] = ()
     delegates: dict[str, Any] = field(default_factory=dict)
     managed_by: str = ""  # the service's address where `<root>/.modama/site.json` says so

@@ -10,6 +10,7 @@ from typing import Any, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from jupyter_modama.core.errors import Invalid
+from jupyter_modama.core.hub_rules import ExtraMount, HubRules, MailRules, ServiceRules, SignInRules
 from jupyter_modama.core.model import Area, AuditRules, Level, SealRules, Site
 from jupyter_modama.core.names import broken_rule
 from jupyter_modama.core.tools import near, read_tool
@@ -20,6 +21,9 @@ CHOICES = {
     "write": ("members", "own-files"),
     "members": ("acl", "group"),
     "confirm": ("dialog", "page"),
+    "spawner": ("local", "systemd", "docker", "kube", "batch"),
+    "mounts": ("acl", "plan", "live"),
+    "security": ("starttls", "tls", "none"),
 }
 # Each service of the table [services]: its keys with what they are; a text alone stands for its first key.
 SERVICES: dict[str, dict[str, str]] = {
@@ -33,7 +37,7 @@ SERVICES: dict[str, dict[str, str]] = {
 }
 AS_TEXT = {"hub", "permalink"}
 SITE_KEYS = ("name", "root", "account", "administrators", "minimum_uid", "instruments", "instruments_quiet_s")
-TABLES = ("site", "areas", "seal", "audit", "services", "tool", "delegates")
+TABLES = ("site", "areas", "seal", "audit", "services", "hub", "service", "mail", "tool", "delegates")
 KINDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "a table", list: "a list", tuple: "a list"}
 
 
@@ -69,6 +73,9 @@ def site_from(tables: dict[str, Any], file: str) -> Site:
         seal=seal,
         audit=audit,
         services=services(_table(tables, "services", file), f"{file}: [services]"),
+        hub=hub(_table(tables, "hub", file), file),
+        service=ServiceRules(**_fields(ServiceRules, _table(tables, "service", file), f"{file}: [service]")),
+        mail=MailRules(**_fields(MailRules, _table(tables, "mail", file), f"{file}: [mail]")),
         tools=tuple(read_tool(row, f"{file}: [[tool]] number {n}") for n, row in enumerate(rows, 1)),
         delegates={
             n: _delegate(raw, f"{file}: [delegates.{n}]") for n, raw in _table(tables, "delegates", file).items()
@@ -195,6 +202,35 @@ def _check_session_name(made: Area, where: str) -> None:
         ) from error
     if tried and (broken := broken_rule(tried.rstrip("-") + "x")):
         raise Invalid(what=f"{where} session_name would propose “{tried}”, which is no name for a folder: {broken}")
+
+
+# The hub -------------------------------------------------------------------------------------------------------------
+
+
+def hub(raw: dict[str, Any], file: str) -> HubRules:
+    """How people's servers are started, what they find there, and how they sign in."""
+    where = f"{file}: [hub]"
+    inner = {key: raw[key] for key in ("sign_in", "mount") if key in raw}
+    plain = {key: value for key, value in raw.items() if key not in inner}
+    keys = tuple(f.name for f in dataclasses.fields(HubRules))
+    found = _fields(HubRules, plain, where, keys)
+    rows = inner.get("mount", [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Invalid(what=f"{file}: further mounts are written as [[hub.mount]], with two brackets")
+    mounts = tuple(_texts(ExtraMount, row, f"{file}: [[hub.mount]] number {n}") for n, row in enumerate(rows, 1))
+    sign_in = _texts(SignInRules, _table(inner, "sign_in", where), f"{file}: [hub.sign_in]")
+    return HubRules(**found, sign_in=sign_in, mount=mounts)
+
+
+def _texts(cls: type, raw: dict[str, Any], where: str) -> Any:
+    """A table whose lists hold texts."""
+    found = _fields(cls, raw, where)
+    for key, value in found.items():
+        if isinstance(value, list):
+            if not all(isinstance(item, str) for item in value):
+                raise Invalid(what=f"{where} {key} is to be a list of texts")
+            found[key] = tuple(value)
+    return cls(**found)
 
 
 # Services ------------------------------------------------------------------------------------------------------------

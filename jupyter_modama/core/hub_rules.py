@@ -1,0 +1,85 @@
+"""What the site file says of the hub: how people sign in, what is mounted for them, where the service listens, mail.
+
+Each setting says what it is for; the administrator's guide is made from that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def setting(default: Any, says: str) -> Any:
+    """A field of a table of the site file, with the line that the guide has for it."""
+    return field(default=default, metadata={"says": says})
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRules:
+    """[hub.sign_in]: who is let in, and which account of the system they are."""
+
+    kind: str = setting("oidc", "oidc, nextcloud (its own OAuth2), pam, or demo (one shared password; never on a network)")
+    issuer: str = setting("", "address of the OpenID provider or of Nextcloud; what else is needed is asked there")
+    client_id: str = setting("", "the hub's name at the provider")
+    client_secret_file: str = setting("", "file with the hub's secret at the provider, readable by root only")
+    scopes: tuple[str, ...] = setting(("openid", "profile", "email"), "what the provider is asked for")
+    login_claim: str = setting("preferred_username", "the claim that names the person")
+    login_pattern: str = setting(
+        r"([a-z_][a-z0-9_.-]{0,31})", "expression that the whole claim must match; its first group is the system's login"
+    )
+    email_claim: str = setting("email", "the claim with the address, which must be verified, for invitations")
+    groups_claim: str = setting("", "the claim with the groups; empty: groups are not taken from the provider")
+    allowed_groups: tuple[str, ...] = setting((), "who is let in, by group; empty: everybody with an account of the system")
+    administrator_groups: tuple[str, ...] = setting((), "groups whose members administer the hub (not the data)")
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraMount:
+    """[[hub.mount]]: something beside the data tree that people find in their servers."""
+
+    name: str = setting("", "what it is called in messages")
+    kind: str = setting("folder", "folder, or nextcloud (the person's own files, by their own token)")
+    source: str = setting("", "folder on this machine, or address of the Nextcloud; {login} is the person")
+    target: str = setting("", "where it appears; {login} and {home} are the person's")
+    read_only: bool = setting(False, "whether it can be read only")
+    groups: tuple[str, ...] = setting((), "groups of the system whose members get it; empty: everybody")
+
+
+@dataclass(frozen=True, slots=True)
+class HubRules:
+    """[hub]: servers of people."""
+
+    spawner: str = setting("local", "what starts servers: local, systemd, docker, kube or batch")
+    mounts: str = setting("acl", "acl (the whole tree, rights decide), plan (own projects only), live (follows membership)")
+    target: str = setting("", "where the tree lies inside a server; empty: where it lies on this machine")
+    home_link: bool = setting(True, "whether people find the tree as ~/<site name>")
+    idle_minutes: int = setting(720, "after which a server without activity is stopped; 0: never")
+    token_days: int = setting(30, "the longest that a token for programs is valid")
+    subdomain_host: str = setting("", "address whose subdomains are people's servers, such as https://hub.example.org")
+    sign_in: SignInRules = field(default_factory=SignInRules)
+    mount: tuple[ExtraMount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRules:
+    """[service]: the process between people and the keeper."""
+
+    account: str = setting("modama-service", "the account that it runs as, with which nobody can log in")
+    port: int = setting(8765, "where it listens on this machine's loopback, behind the hub's proxy")
+    keeper: str = setting("/run/modama/keeper.sock", "the keeper's socket")
+    state: str = setting("/var/lib/modama", "folder for its own state")
+    token_cache_s: int = setting(5, "how long the hub's answer about a token is believed")
+    requests_a_minute: int = setting(600, "the most that one person may ask in a minute")
+
+
+@dataclass(frozen=True, slots=True)
+class MailRules:
+    """[mail]: reminders and results by e-mail; without a server none are sent."""
+
+    server: str = setting("", "host of the mail server")
+    port: int = setting(25, "its port")
+    sender: str = setting("", "address that mails come from")
+    security: str = setting("starttls", "starttls, tls or none")
+    user_file: str = setting("", "file with `login:password`, where the server wants that")
+    domain: str = setting("", "people's addresses are login@domain where nothing else is known")
+    quiet_days: int = setting(14, "after which owners are reminded of a session that is quiet and not sealed; 0: never")
