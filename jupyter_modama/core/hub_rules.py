@@ -18,18 +18,23 @@ def setting(default: Any, says: str) -> Any:
 class SignInRules:
     """[hub.sign_in]: who is let in, and which account of the system they are."""
 
-    kind: str = setting("oidc", "oidc, nextcloud (its own OAuth2), pam, or demo (one shared password; never on a network)")
+    kind: str = setting(
+        "oidc", "oidc, nextcloud (its own OAuth2), pam, or demo (one shared password; never on a network)"
+    )
     issuer: str = setting("", "address of the OpenID provider or of Nextcloud; what else is needed is asked there")
     client_id: str = setting("", "the hub's name at the provider")
     client_secret_file: str = setting("", "file with the hub's secret at the provider, readable by root only")
     scopes: tuple[str, ...] = setting(("openid", "profile", "email"), "what the provider is asked for")
     login_claim: str = setting("preferred_username", "the claim that names the person")
     login_pattern: str = setting(
-        r"([a-z_][a-z0-9_.-]{0,31})", "expression that the whole claim must match; its first group is the system's login"
+        r"([a-z_][a-z0-9_.-]{0,31})",
+        "expression that the whole claim must match; its first group is the system's login",
     )
     email_claim: str = setting("email", "the claim with the address, which must be verified, for invitations")
     groups_claim: str = setting("", "the claim with the groups; empty: groups are not taken from the provider")
-    allowed_groups: tuple[str, ...] = setting((), "who is let in, by group; empty: everybody with an account of the system")
+    allowed_groups: tuple[str, ...] = setting(
+        (), "who is let in, by group; empty: everybody with an account of the system"
+    )
     administrator_groups: tuple[str, ...] = setting((), "groups whose members administer the hub (not the data)")
 
 
@@ -50,7 +55,9 @@ class HubRules:
     """[hub]: servers of people."""
 
     spawner: str = setting("local", "what starts servers: local, systemd, docker, kube or batch")
-    mounts: str = setting("acl", "acl (the whole tree, rights decide), plan (own projects only), live (follows membership)")
+    mounts: str = setting(
+        "acl", "acl (the whole tree, rights decide), plan (own projects only), live (follows membership)"
+    )
     target: str = setting("", "where the tree lies inside a server; empty: where it lies on this machine")
     home_link: bool = setting(True, "whether people find the tree as ~/<site name>")
     idle_minutes: int = setting(720, "after which a server without activity is stopped; 0: never")

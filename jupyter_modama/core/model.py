@@ -596,9 +596,9 @@ class Site:
     seal: SealRules = SealRules()
     audit: AuditRules = AuditRules()
     services: dict[str, Any] = field(default_factory=dict)
-    hub: HubRules = HubRules()
-    service: ServiceRules = ServiceRules()
-    mail: MailRules = MailRules()
+    hub: HubRules = field(default_factory=HubRules)
+    service: ServiceRules = field(default_factory=ServiceRules)
+    mail: MailRules = field(default_factory=MailRules)
     tools: tuple[Tool, ...] = ()
     delegates: dict[str, Any] = field(default_factory=dict)
     managed_by: str = ""  # the service's address where `<root>/.modama/site.json` says so
