@@ -1,4 +1,4 @@
-"""What the site file says of the hub: how people sign in, what is mounted for them, where the service listens, mail.
+"""What the site file says of the hub: how people sign in, what is mounted for them, the service, mail and pages.
 
 Each setting says what it is for; the administrator's guide is made from that.
 """
@@ -90,3 +90,27 @@ class MailRules:
     user_file: str = setting("", "file with `login:password`, where the server wants that")
     domain: str = setting("", "people's addresses are login@domain where nothing else is known")
     quiet_days: int = setting(14, "after which owners are reminded of a session that is quiet and not sealed; 0: never")
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """[[pages.tile]]: a tile of the landing page."""
+
+    name: str = setting("", "which tile; one of the built-in names replaces that tile")
+    title: str = setting("", "what stands on it")
+    text: str = setting("", "what one can do there")
+    url: str = setting("", "where it leads; {hub}, {nextcloud}, {eln}, and {pages} for a page of our own")
+    label: str = setting("", "the words of the link")
+    vpn_only: bool = setting(False, "whether it can be reached from inside only")
+
+
+@dataclass(frozen=True, slots=True)
+class PagesRules:
+    """[pages]: what the pages say to people."""
+
+    title: str = setting("", "heading of the landing page; empty: the name of the site")
+    intro: str = setting("", "a sentence below it")
+    contact: str = setting("", "whom to ask for access: a name, an e-mail address or a web address")
+    report: str = setting("", "where problems go: mailto:help@example.org, or the address of a form for new issues")
+    vpn_only: tuple[str, ...] = setting((), "names of tiles that can be reached from inside only")
+    tile: tuple[Tile, ...] = ()

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from jupyter_modama.core.hub_rules import HubRules, MailRules, ServiceRules
+from jupyter_modama.core.hub_rules import HubRules, MailRules, PagesRules, ServiceRules
 
 
 class Role(IntEnum):
@@ -599,6 +599,7 @@ class Site:
     hub: HubRules = field(default_factory=HubRules)
     service: ServiceRules = field(default_factory=ServiceRules)
     mail: MailRules = field(default_factory=MailRules)
+    pages: PagesRules = field(default_factory=PagesRules)
     tools: tuple[Tool, ...] = ()
     delegates: dict[str, Any] = field(default_factory=dict)
     managed_by: str = ""  # the service's address where `<root>/.modama/site.json` says so

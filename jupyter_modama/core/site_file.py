@@ -5,12 +5,21 @@ from __future__ import annotations
 import dataclasses
 import re
 import string
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from jupyter_modama.core.errors import Invalid
-from jupyter_modama.core.hub_rules import ExtraMount, HubRules, MailRules, ServiceRules, SignInRules
+from jupyter_modama.core.hub_rules import (
+    ExtraMount,
+    HubRules,
+    MailRules,
+    PagesRules,
+    ServiceRules,
+    SignInRules,
+    Tile,
+)
 from jupyter_modama.core.model import Area, AuditRules, Level, SealRules, Site
 from jupyter_modama.core.names import broken_rule
 from jupyter_modama.core.tools import near, read_tool
@@ -37,7 +46,7 @@ SERVICES: dict[str, dict[str, str]] = {
 }
 AS_TEXT = {"hub", "permalink"}
 SITE_KEYS = ("name", "root", "account", "administrators", "minimum_uid", "instruments", "instruments_quiet_s")
-TABLES = ("site", "areas", "seal", "audit", "services", "hub", "service", "mail", "tool", "delegates")
+TABLES = ("site", "areas", "seal", "audit", "services", "hub", "service", "mail", "pages", "tool", "delegates")
 KINDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "a table", list: "a list", tuple: "a list"}
 
 
@@ -76,6 +85,7 @@ def site_from(tables: dict[str, Any], file: str) -> Site:
         hub=hub(_table(tables, "hub", file), file),
         service=ServiceRules(**_fields(ServiceRules, _table(tables, "service", file), f"{file}: [service]")),
         mail=MailRules(**_fields(MailRules, _table(tables, "mail", file), f"{file}: [mail]")),
+        pages=pages(_table(tables, "pages", file), file),
         tools=tuple(read_tool(row, f"{file}: [[tool]] number {n}") for n, row in enumerate(rows, 1)),
         delegates={
             n: _delegate(raw, f"{file}: [delegates.{n}]") for n, raw in _table(tables, "delegates", file).items()
@@ -210,7 +220,7 @@ def _check_session_name(made: Area, where: str) -> None:
 def hub(raw: dict[str, Any], file: str) -> HubRules:
     """How people's servers are started, what they find there, and how they sign in."""
     where = f"{file}: [hub]"
-    inner = {key: raw[key] for key in ("sign_in", "mount") if key in raw}
+    inner: dict[str, Any] = {key: raw[key] for key in ("sign_in", "mount") if key in raw}
     plain = {key: value for key, value in raw.items() if key not in inner}
     keys = tuple(f.name for f in dataclasses.fields(HubRules))
     found = _fields(HubRules, plain, where, keys)
@@ -220,6 +230,28 @@ def hub(raw: dict[str, Any], file: str) -> HubRules:
     mounts = tuple(_texts(ExtraMount, row, f"{file}: [[hub.mount]] number {n}") for n, row in enumerate(rows, 1))
     sign_in = _texts(SignInRules, _table(inner, "sign_in", where), f"{file}: [hub.sign_in]")
     return HubRules(**found, sign_in=sign_in, mount=mounts)
+
+
+def pages(raw: dict[str, Any], file: str) -> PagesRules:
+    """What the pages say to people."""
+    plain = {key: value for key, value in raw.items() if key != "tile"}
+    found: PagesRules = _texts(PagesRules, plain, f"{file}: [pages]")
+    rows = raw.get("tile", [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Invalid(what=f"{file}: tiles are written as [[pages.tile]], with two brackets")
+    tiles = tuple(_tile(row, f"{file}: [[pages.tile]] number {n}") for n, row in enumerate(rows, 1))
+    if found.report and not re.match(r"(mailto:[^\s?]+@[^\s?]+|https?://\S+)$", found.report):
+        raise Invalid(what=f"{file}: [pages] report is to be mailto:help@example.org or the web address of a form")
+    return replace(found, tile=tiles)
+
+
+def _tile(raw: dict[str, Any], where: str) -> Tile:
+    tile: Tile = _texts(Tile, raw, where)
+    if not tile.name:
+        raise Invalid(what=f"{where}: the name is missing")
+    if tile.url and not re.match(r"\{(hub|nextcloud|eln|pages)\}|https?://|mailto:", tile.url):
+        raise Invalid(what=f"{where} url “{tile.url}” is to begin with https:// or with a service such as {{hub}}")
+    return tile
 
 
 def _texts(cls: type, raw: dict[str, Any], where: str) -> Any:
