@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound
 from jupyter_modama.core.explain import ExplainEntry, explain_entry
 from jupyter_modama.core.layout import Place, place
+from jupyter_modama.core.links import addresses_of
 from jupyter_modama.core.model import Actor, Entry, EntryKind, FolderPage, Progress, SessionState
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import FOLDER_SORTS, Listing, Stat, Store
@@ -21,7 +22,10 @@ SEALED = {SessionState.SEALED, SessionState.SEALED_BARE}
 
 @dataclass(frozen=True, slots=True)
 class ListFolder:
-    """`start` is the index in the listing that `cursor` pins; without a cursor the folder is looked at anew."""
+    """`start` is the index in the listing that `cursor` pins; without a cursor the folder is looked at anew.
+
+    With `addresses` each entry has the tools that open it in a browser.
+    """
 
     path: str = ""
     limit: int = 200
@@ -30,6 +34,7 @@ class ListFolder:
     sort: str = "name"
     filter: str = ""
     path_b64: str = ""
+    addresses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,19 @@ def list_folder(store: Store, actor: Actor, wanted: ListFolder) -> FolderPage:
     listing = store.listing(
         path, start=wanted.start, limit=limit, cursor=wanted.cursor, sort=wanted.sort, filter=wanted.filter
     )
-    return _page(store, actor, path, listing, wanted.sort)
+    page = _page(store, actor, path, listing, wanted.sort)
+    return _with_addresses(store, actor, page, listing) if wanted.addresses else page
+
+
+def _with_addresses(store: Store, actor: Actor, page: FolderPage, listing: Listing) -> FolderPage:
+    pairs = zip(page.items, listing.stats, strict=True)
+    return replace(
+        page,
+        items=tuple(
+            entry if isinstance(item, tuple) else replace(entry, addresses=addresses_of(store, actor, item))
+            for entry, item in pairs
+        ),
+    )
 
 
 def _check_sort(sort: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from jupyter_modama.core.errors import Invalid, ModamaError, NotAllowed, NotFound
 from jupyter_modama.core.layout import Place, place
-from jupyter_modama.core.model import Actor, EntryKind, Link, LinkKind, Links, SessionState, Tool
+from jupyter_modama.core.model import Actor, Address, EntryKind, Link, LinkKind, Links, SessionState, Tool
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.places import Values, values_of
 from jupyter_modama.core.ports import Stat, Store
@@ -26,6 +27,7 @@ FROZEN = {
     SessionState.PARTIAL,
     SessionState.INTERRUPTED,
 }
+WEB = re.compile(r"https?://")
 TEMPLATES = (("url", LinkKind.URL, "url"), ("command", LinkKind.COMMAND, "sh"), ("text", LinkKind.TEXT, "text"))
 
 
@@ -60,6 +62,21 @@ def list_links(store: Store, actor: Actor, wanted: ListLinks) -> Links:
             left_out.setdefault(str(why), []).append(tool.name)
     advice += [f"Left out: {', '.join(dict.fromkeys(names))} ({why})." for why, names in left_out.items()]
     return Links(path.shown, _without_doubles(items), " ".join([*_size_advice(store, stat), *advice]))
+
+
+def addresses_of(store: Store, actor: Actor, stat: Stat) -> tuple[Address, ...]:
+    """The tools of the site that open an entry in a browser, each with its web address: the columns of a table."""
+    where = place(store.site, stat.path)
+    values = values_of(store, actor, stat, where, "Z")
+    found: dict[str, Address] = {}
+    for tool in all_tools(store.site):
+        if tool.group != "open" or not tool.url or not _fits(store, tool, stat, where):
+            continue
+        with suppress(NotExpressible):
+            for link in _links(replace(tool, command="", text=""), values):
+                if WEB.match(link.value):
+                    found.setdefault(tool.name, Address(tool.name, link.value, tool.icon))
+    return tuple(found.values())
 
 
 def _fits(store: Store, tool: Tool, stat: Stat, where: Place) -> bool:

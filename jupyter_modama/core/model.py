@@ -205,6 +205,15 @@ class EntryKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where a tool shows an entry."""
+
+    tool: str
+    url: str
+    icon: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A file or folder as listed. `mode` is as `ls` writes it; `tools` names what can open it."""
 
@@ -222,6 +231,7 @@ class Entry:
     path_b64: str = ""
     role_in_tree: str = ""  # area | project | session | raw | derived | "" : what the layout makes of this folder
     problem: str = ""  # why the entry cannot be looked at, where that is so
+    addresses: tuple[Address, ...] = ()  # where it was asked for: the tools that open it in a browser
 
 
 @dataclass(frozen=True, slots=True)

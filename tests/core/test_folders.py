@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from jupyter_modama.core.errors import CursorExpired, Invalid, NotFound
-from jupyter_modama.core.folders import mode_text
-from jupyter_modama.core.model import EntryKind
+from jupyter_modama.core.folders import ListFolder, list_folder, mode_text
+from jupyter_modama.core.model import EntryKind, Site, Via
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.runner import local_actor
 from jupyter_modama.store.disk import DiskStore
 
 
@@ -203,3 +204,27 @@ def test_entry_kinds_have_letters(store: DiskStore, raw: Path) -> None:
     (raw / "l").symlink_to("x")
     assert mode_text(store.stat(TreePath(f"{RAW}/l"))) == "lrwxrwxrwx"
     assert store.stat(TreePath(f"{RAW}/l")).kind is EntryKind.LINK
+
+
+# Addresses -----------------------------------------------------------------------------------------------------------
+
+SERVICES = {"hub": "https://hub.example.org", "nextcloud": {"url": "https://cloud.example.org", "mount": "/ER-C"}}
+
+
+def test_a_listing_has_the_web_addresses_of_each_entry_when_they_are_asked_for(root: Path, raw: Path) -> None:
+    """What a table with a column per tool shows; without asking nothing is looked up."""
+    for name in ("a ä#&%'.dm4", "notes.txt", os.fsdecode(b"\xff.dm4")):
+        (raw / name).write_bytes(b"x")
+    store = DiskStore(Site(root=str(root), services=SERVICES))
+    try:
+        asked = list_folder(store, local_actor(Via.LAB), ListFolder(RAW, addresses=True))
+        plain = list_folder(store, local_actor(Via.LAB), ListFolder(RAW))
+    finally:
+        store.close()
+    assert all(entry.addresses == () for entry in plain.items)
+    found = {entry.name: {a.tool: a.url for a in entry.addresses} for entry in asked.items}
+    image = found["a ä#&%'.dm4"]
+    assert set(image) == {"JupyterHub", "Nextcloud", "LiberTEM"}
+    assert image["LiberTEM"].endswith(f"open/libertem?path={RAW}/a%20%C3%A4%23%26%25%27.dm4")
+    assert "LiberTEM" not in found["notes.txt"]
+    assert found["\\xff.dm4"] == {}, "no web address can hold that name"

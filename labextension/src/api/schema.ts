@@ -205,10 +205,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List long operations, the newest first. */
+        /** List long operations, the newest first: one's own, and all of them for administrators. */
         get: operations["job.list.get"];
         put?: never;
-        /** List long operations, the newest first. */
+        /** List long operations, the newest first: one's own, and all of them for administrators. */
         post: operations["job.list"];
         delete?: never;
         options?: never;
@@ -876,6 +876,16 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Address
+         * @description Where a tool shows an entry.
+         */
+        Address: {
+            tool: string;
+            url: string;
+            /** @default  */
+            icon: string;
+        };
+        /**
          * AdoptProject
          * @description `owner`: whose project it is to be; without one, of whoever owns the folder.
          */
@@ -1043,6 +1053,8 @@ export interface components {
             role_in_tree: string;
             /** @default  */
             problem: string;
+            /** @default [] */
+            addresses: components["schemas"]["Address"][];
         };
         /**
          * EntryDetails
@@ -1307,6 +1319,8 @@ export interface components {
         /**
          * ListFolder
          * @description `start` is the index in the listing that `cursor` pins; without a cursor the folder is looked at anew.
+         *
+         *         With `addresses` each entry has the tools that open it in a browser.
          */
         ListFolder: {
             /** @default  */
@@ -1323,6 +1337,8 @@ export interface components {
             filter: string;
             /** @default  */
             path_b64: string;
+            /** @default false */
+            addresses: boolean;
         };
         /**
          * ListJobs
@@ -2674,6 +2690,7 @@ export interface operations {
                 sort?: string;
                 filter?: string;
                 path_b64?: string;
+                addresses?: boolean;
             };
             header?: never;
             path?: never;
