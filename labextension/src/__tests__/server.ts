@@ -183,6 +183,7 @@ export const entry = (name: string, facts: Partial<Entry> = {}): Entry => ({
     target: '',
     path_b64: '',
     role_in_tree: '',
+    addresses: [],
     problem: '',
     ...facts
 });

@@ -38,9 +38,9 @@ export function at(located: Located): { path: string; path_b64?: string } {
     return located.path_b64 ? { path: located.path, path_b64: located.path_b64 } : { path: located.path };
 }
 
-/** The server behind `fetch`; `base` is the Jupyter server's address with a slash at the end. */
-export function connect(base: string, fetch: Fetch): Api {
-    const root = `${base}modama/api/`;
+/** The server behind `fetch`; `base` is the Jupyter server's address with a slash at the end, `api` the part below it. */
+export function connect(base: string, fetch: Fetch, api = 'modama/api/'): Api {
+    const root = `${base}${api}`;
 
     async function send(path: string, init: RequestInit): Promise<Response> {
         let response: Response;

@@ -1,28 +1,89 @@
 import { createRoot } from 'react-dom/client';
-import { connect } from '../api/client';
+import { connect, type Fetch } from '../api/client';
 import { Modama } from '../services/modama';
 import { App } from '../ui/App';
 import { VERSION } from '../version';
+import { Administration } from './Administration';
+import { Browse } from './Browse';
+import { Frame } from './Frame';
 import { Notes, pageHost } from './host';
+import { Help, Landing } from './Landing';
+import { Manage } from './Manage';
+import { Ready } from './Ready';
+import { siteOf, type PageSite } from './site';
+import { encoded } from './urls';
 import '../../style/index.css';
 import '../../src/page/theme.css';
+import '../../src/page/pages.css';
 
 /** A change carries the value of the cookie, which only a page of this origin can read. */
 function xsrf(): string {
-    return /(?:^|;\s*)_xsrf=([^;]*)/.exec(document.cookie)?.[1] ?? '';
+    return decodeURIComponent(/(?:^|;\s*)_xsrf=([^;]*)/.exec(document.cookie)?.[1] ?? '');
+}
+
+const send: Fetch = (url, init) => {
+    const headers = new Headers(init.headers);
+    headers.set('X-XSRFToken', xsrf());
+    return fetch(url, { ...init, headers, credentials: 'same-origin' });
+};
+
+function Page({ site, modama }: { site: PageSite; modama: Modama }): JSX.Element {
+    const help = site.help.find(({ name }) => name === site.path);
+    switch (site.page) {
+        case 'panel':
+            return <App modama={modama} />;
+        case 'help':
+            return <Frame site={site}>{help && <Help page={help} />}</Frame>;
+        case 'manage':
+            return (
+                <Frame site={site}>
+                    <Manage site={site} modama={modama} />
+                </Frame>
+            );
+        case 'browse':
+            return (
+                <Frame site={site}>
+                    <Ready modama={modama}>
+                        <Browse site={site} />
+                    </Ready>
+                </Frame>
+            );
+        case 'administration':
+            return (
+                <Frame site={site}>
+                    <Ready modama={modama}>
+                        <Administration site={site} />
+                    </Ready>
+                </Frame>
+            );
+        default:
+            return (
+                <Frame site={site}>
+                    <Landing site={site} />
+                </Frame>
+            );
+    }
 }
 
 const root = document.getElementById('modama');
 if (root) {
+    const site = siteOf(document);
     const base = new URL(root.dataset.base ?? '/', window.location.href).href;
-    const api = connect(base, (url, init) => {
-        const headers = new Headers(init.headers);
-        headers.set('X-XSRFToken', decodeURIComponent(xsrf()));
-        return fetch(url, { ...init, headers, credentials: 'same-origin' });
-    });
+    const host = {
+        ...pageHost,
+        ...(site.hub && site.page !== 'panel'
+            ? {
+                  elsewhere: {
+                      libertem: (entry: { path: string; path_b64?: string }) =>
+                          `${site.hub}/hub/user-redirect/modama/open/libertem?path=${encoded(entry)}`
+                  }
+              }
+            : {})
+    };
+    const modama = new Modama(connect(base, send, root.dataset.api), host, VERSION);
     createRoot(root).render(
         <>
-            <App modama={new Modama(api, pageHost, VERSION)} />
+            <Page site={site} modama={modama} />
             <Notes />
         </>
     );

@@ -48,6 +48,10 @@ export async function openInLibertem(modama: Modama, entry: Located): Promise<vo
     const { api, host, ask } = modama;
     const { trans } = host;
     const name = entry.path.split('/').pop() ?? entry.path;
+    if (host.elsewhere) {
+        host.open(host.elsewhere.libertem(entry));
+        return;
+    }
     const note = host.notify({ kind: 'progress', text: trans.__('Opening “%1” in LiberTEM…', name) });
     try {
         const opened = await api.openInLibertem(entry);

@@ -1,5 +1,5 @@
 import { at, type Located } from '../api/client';
-import type { Link } from '../api/types';
+import type { Link, Links } from '../api/types';
 import { copyText, openInLibertem, openInNotebook } from '../services/actions';
 import type { Modama } from '../services/modama';
 import { useAnswer, useModama, useTrans } from './context';
@@ -9,7 +9,6 @@ import { Box, Button, IconButton, Loading, ProblemBox } from './parts';
 /** Every address of a path: to open, to run, to paste. */
 export function LinksView({ entry }: { entry: Located }): JSX.Element {
     const { api } = useModama();
-    const trans = useTrans();
     const { answer, problem, again } = useAnswer(
         signal => api.call('entry.links', at(entry), signal),
         entry.path
@@ -17,14 +16,20 @@ export function LinksView({ entry }: { entry: Located }): JSX.Element {
     if (!answer) {
         return problem ? <ProblemBox problem={problem} again={again} /> : <Loading />;
     }
-    const groups = [...new Set(answer.items.map(link => link.group))];
+    return <LinkLines links={answer} entry={entry} />;
+}
+
+/** The lines themselves, by what they are for. */
+export function LinkLines({ links, entry }: { links: Links; entry: Located }): JSX.Element {
+    const trans = useTrans();
+    const groups = [...new Set(links.items.map(link => link.group))];
     return (
         <div className="mo-links">
-            {answer.advice && <Box kind="info">{answer.advice}</Box>}
+            {links.advice && <Box kind="info">{links.advice}</Box>}
             {groups.map(group => (
                 <section key={group}>
                     <h4>{groupWord(group, trans)}</h4>
-                    {answer.items
+                    {links.items
                         .filter(link => link.group === group)
                         .map(link => (
                             <LinkLine key={`${link.tool} ${link.label}`} link={link} entry={entry} />

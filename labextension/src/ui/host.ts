@@ -1,3 +1,4 @@
+import type { Located } from '../api/client';
 import type { Entry } from '../api/types';
 
 /** Counts and sentences in the person's language. The shape is that of Lab's translation bundles. */
@@ -56,4 +57,6 @@ export interface Host {
     openText?(path: string): Promise<void>;
     /** Show a file where there is more room than in the panel; missing where there is not. */
     showWide?(entry: Entry): void;
+    /** Where programs are opened that this host cannot run itself; missing where it can. */
+    elsewhere?: { libertem(entry: Located): string };
 }

@@ -1,0 +1,73 @@
+/** A tile of the landing page. */
+export interface Tile {
+    name: string;
+    title: string;
+    text: string;
+    url: string;
+    label: string;
+    vpn_only: boolean;
+}
+
+/** A page in words; each example is what it is, and the command. */
+export interface HelpPage {
+    name: string;
+    title: string;
+    text: string[];
+    examples: [string, string][];
+}
+
+/** What the service says in the page itself, so that the first thing drawn is the right one. */
+export interface PageSite {
+    /** Which page this is. */
+    page: 'panel' | 'landing' | 'help' | 'manage' | 'browse' | 'administration' | 'open';
+    /** The address of all pages, with a slash at the end. */
+    base: string;
+    name: string;
+    title: string;
+    intro: string;
+    contact: string;
+    /** Nothing where nobody is signed in. */
+    login: string;
+    display: string;
+    administrator: boolean;
+    /** The hub's address, nothing where there is none. */
+    hub: string;
+    sign_in: string;
+    sign_out: string;
+    report: string;
+    tiles: Tile[];
+    help: HelpPage[];
+    /** Of a page about one path. */
+    path: string;
+    path_b64: string;
+    kind: 'file' | 'folder' | '';
+    permalink: string;
+}
+
+const NOTHING: PageSite = {
+    page: 'panel',
+    base: '/',
+    name: 'MODAMA',
+    title: '',
+    intro: '',
+    contact: '',
+    login: '',
+    display: '',
+    administrator: false,
+    hub: '',
+    sign_in: '',
+    sign_out: '',
+    report: '',
+    tiles: [],
+    help: [],
+    path: '',
+    path_b64: '',
+    kind: '',
+    permalink: ''
+};
+
+/** What the page says of itself; a page without that is the plain panel. */
+export function siteOf(document: Document): PageSite {
+    const said = document.getElementById('modama-site')?.textContent;
+    return said ? { ...NOTHING, ...(JSON.parse(said) as Partial<PageSite>) } : NOTHING;
+}
