@@ -5,6 +5,7 @@ Each setting says what it is for; the administrator's guide is made from that.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,11 +32,20 @@ class SignInRules:
         "expression that the whole claim must match; its first group is the system's login",
     )
     email_claim: str = setting("email", "the claim with the address, which must be verified, for invitations")
-    groups_claim: str = setting("", "the claim with the groups; empty: groups are not taken from the provider")
+    groups_claim: str = setting(
+        "", "the claim with the groups, such as groups; empty: groups are not taken from the provider"
+    )
     allowed_groups: tuple[str, ...] = setting(
-        (), "who is let in, by group; empty: everybody with an account of the system"
+        (), "who is let in, by group (of the provider; with pam, of the system); empty: everybody with an account"
     )
     administrator_groups: tuple[str, ...] = setting((), "groups whose members administer the hub (not the data)")
+    title: str = setting("", "what stands on the button of the sign-in page; empty: the provider's host")
+    days: int = setting(7, "after which people sign in again, at the latest")
+    password_file: str = setting("", "file with the shared password of the demo, readable by root only")
+
+    def problem(self) -> str:
+        """What is wrong with the table, in a sentence; empty where nothing is."""
+        return next(filter(None, (check(self) for check in _SIGN_IN_CHECKS)), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,9 @@ class HubRules:
     )
     target: str = setting("", "where the tree lies inside a server; empty: where it lies on this machine")
     home_link: bool = setting(True, "whether people find the tree as ~/<site name>")
+    bind: str = setting("http://127.0.0.1:8000", "where the hub's proxy listens; TLS is the web server's before it")
+    state: str = setting("/var/lib/modama-hub", "folder for the hub's data base and secrets, closed to others")
+    command: str = setting("", "path of jupyterhub-singleuser in people's servers; empty: beside the hub's own")
     idle_minutes: int = setting(720, "after which a server without activity is stopped; 0: never")
     token_days: int = setting(30, "the longest that a token for programs is valid")
     subdomain_host: str = setting("", "address whose subdomains are people's servers, such as https://hub.example.org")
@@ -114,3 +127,36 @@ class PagesRules:
     report: str = setting("", "where problems go: mailto:help@example.org, or the address of a form for new issues")
     vpn_only: tuple[str, ...] = setting((), "names of tiles that can be reached from inside only")
     tile: tuple[Tile, ...] = ()
+
+
+# What the table of sign-in cannot mean -------------------------------------------------------------------------------
+
+KINDS_OF_SIGN_IN = ("oidc", "nextcloud", "pam", "demo")
+
+
+def _kind(rules: SignInRules) -> str:
+    if rules.kind in KINDS_OF_SIGN_IN:
+        return ""
+    return f"kind “{rules.kind}” is to be one of {', '.join(KINDS_OF_SIGN_IN)}"
+
+
+def _pattern(rules: SignInRules) -> str:
+    try:
+        compiled = re.compile(rules.login_pattern)
+    except re.error as error:
+        return f"login_pattern “{rules.login_pattern}” is no expression: {error}"
+    return "" if compiled.groups else f"login_pattern “{rules.login_pattern}” needs a group, in round brackets"
+
+
+def _groups(rules: SignInRules) -> str:
+    asked = rules.allowed_groups or rules.administrator_groups
+    if not asked or rules.groups_claim or rules.kind in {"pam", "nextcloud"}:
+        return ""
+    return "allowed_groups and administrator_groups need groups_claim, the name of the claim with the groups"
+
+
+def _days(rules: SignInRules) -> str:
+    return "" if rules.days > 0 else "days is to be 1 or more"
+
+
+_SIGN_IN_CHECKS = (_kind, _pattern, _groups, _days)
