@@ -130,7 +130,7 @@ def _address(values: Values, path: TreePath) -> str:
         return str(values["permalink"])
     try:
         if values["hub"]:
-            return f"{values['hub']}/hub/user-redirect/lab/tree/{for_url(str(values['hub_tree']))}"
+            return f"{values['hub']}/hub/user-redirect/modama/open/lab?path={for_url_of_bytes(path)}"
         if values["nextcloud"]:
             return f"{values['nextcloud']}/apps/files/?dir={for_url(str(values['nextcloud_folder']))}"
     except NotExpressible:

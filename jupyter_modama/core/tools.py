@@ -80,7 +80,7 @@ PYTHON = "import jupyter_modama as modama\n{snippet:raw}"
 
 BUILT_IN: tuple[Tool, ...] = (
     Tool("Permalink", ("any",), url="{permalink}", icon="link"),
-    Tool("JupyterHub", ("any",), url="{hub}/hub/user-redirect/lab/tree/{hub_tree}", icon="jupyter"),
+    Tool("JupyterHub", ("any",), url="{hub}/hub/user-redirect/modama/open/lab?path={path:bytes}", icon="jupyter"),
     Tool("Nextcloud", ("folder",), url="{nextcloud}/apps/files/?dir={nextcloud_path}", icon="cloud"),
     Tool(
         "Nextcloud",
@@ -92,7 +92,7 @@ BUILT_IN: tuple[Tool, ...] = (
     Tool(
         "LiberTEM",
         (*LIBERTEM, "folder"),
-        url="{hub}/hub/user-redirect/modama/open/libertem?path={path}",
+        url="{hub}/hub/user-redirect/modama/open/libertem?path={path:bytes}",
         icon="libertem",
     ),
     Tool("LiberTEM here", (*LIBERTEM, "folder"), url="modama:libertem?path={path}", icon="libertem"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from jupyter_server.auth.decorator import authorized
@@ -9,6 +10,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
 import jupyter_modama
+from jupyter_modama.core.json_ld import in_a_page
 
 FOLDER = Path(jupyter_modama.__file__).parent / "_page"
 
@@ -22,11 +24,20 @@ PAGE = """<!doctype html>
 </head>
 <body>
 <div id="modama" data-base="{base}"></div>
+<script id="modama-site" type="application/json">{site}</script>
 <script src="{base}modama/page/assets/page.js"></script>
 <noscript>This page needs JavaScript.</noscript>
 </body>
 </html>
 """
+
+
+def send_page(handler: JupyterHandler, site: Mapping[str, object]) -> None:
+    """Answer with the page; `site` is what it begins with (`PageSite` of the interface)."""
+    _ = handler.xsrf_token  # sets the cookie that the page sends back with each change
+    handler.set_header("Content-Type", "text/html; charset=utf-8")
+    handler.set_header("Cache-Control", "no-store")
+    handler.finish(PAGE.format(base=handler.base_url, site=in_a_page(site)))
 
 
 class PageHandler(JupyterHandler):
@@ -37,10 +48,7 @@ class PageHandler(JupyterHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        _ = self.xsrf_token  # sets the cookie that the page sends back with each change
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Cache-Control", "no-store")
-        self.finish(PAGE.format(base=self.base_url))
+        send_page(self, {"page": "panel", "base": self.base_url})
 
 
 class PageAssets(web.StaticFileHandler, JupyterHandler):

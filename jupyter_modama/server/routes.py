@@ -6,6 +6,7 @@ from typing import Any
 
 from jupyter_modama.core.operations import OPERATIONS
 from jupyter_modama.server import handlers
+from jupyter_modama.server.opening import OpenLab, OpenLibertem
 from jupyter_modama.server.page import PageAssets, PageHandler
 from jupyter_modama.server.room import Room
 
@@ -28,5 +29,7 @@ def routes(room: Room) -> list[tuple[str, type, dict[str, Any]]]:
     pages: list[tuple[str, type, dict[str, Any]]] = [
         (r"/modama/page/?", PageHandler, {}),
         (r"/modama/page/assets/(.*)", PageAssets, {"path": PageAssets.folder}),
+        (r"/modama/open/lab/?", OpenLab, {}),
+        (r"/modama/open/libertem/?", OpenLibertem, {}),
     ]
     return [*fixed, *of_table, *pages, (r"/modama/api/.*", handlers.UnknownHandler, shared)]

@@ -104,7 +104,7 @@ def test_file_has_every_address_of_the_slide(tree: Path, links: Ask) -> None:
     (tree / RAW / "a #&%'b.dm4").touch()
     found = links(f"{RAW}/a #&%'b.dm4")
     quoted = "adhoc/p%20%C3%A4/s%201/raw/a%20%23%26%25%27b.dm4"
-    assert one(found, "JupyterHub") == f"https://hub.example.org/hub/user-redirect/lab/tree/{quoted}"
+    assert one(found, "JupyterHub") == f"https://hub.example.org/hub/user-redirect/modama/open/lab?path={quoted}"
     assert one(found, "LiberTEM") == f"https://hub.example.org/hub/user-redirect/modama/open/libertem?path={quoted}"
     assert one(found, "SampleDB") == f"https://eln.example.org/objects/?q={quoted}"
     folder, _, name = quoted.rpartition("/")
@@ -118,9 +118,10 @@ def test_file_has_every_address_of_the_slide(tree: Path, links: Ask) -> None:
     assert one(found, "Python") == f'import jupyter_modama as modama\nmodama.load("{RAW}/a #&%\'b.dm4")'
 
 
-def test_hub_can_have_the_tree_below_its_own_root(links: Ask) -> None:
-    """Where the servers of a hub see the whole disk, the address begins with the tree's place there."""
-    found = links(RAW, {"hub": {"url": "https://hub.example.org", "tree": "storage/er-c-data"}})
+def test_site_can_lead_to_the_file_browser_of_its_hub(links: Ask) -> None:
+    """A row of the site's own begins with the tree's place below the root of Lab's file browser."""
+    row = Tool("JupyterHub", ("any",), url="{hub}/hub/user-redirect/lab/tree/{hub_tree}")
+    found = links(RAW, {"hub": {"url": "https://hub.example.org", "tree": "storage/er-c-data"}}, tools=(row,))
     assert one(found, "JupyterHub").endswith("/lab/tree/storage/er-c-data/adhoc/p%20%C3%A4/s%201/raw")
 
 
@@ -188,8 +189,9 @@ def test_name_that_is_no_text_keeps_the_rows_that_can_say_it(tree: Path, links: 
     name = os.fsdecode(b"\xff.dm4")
     (tree / RAW / name).touch()
     found = links(f"{RAW}/{name}")
-    assert {"rsync: fetch", "sftp", "Python"} <= names(found)
-    assert not {"JupyterHub", "Windows network path", "Path below the root"} & names(found)
+    assert {"rsync: fetch", "sftp", "Python", "JupyterHub"} <= names(found)
+    assert one(found, "LiberTEM").endswith("/raw/%FF.dm4")
+    assert not {"Nextcloud", "Windows network path", "Path below the root"} & names(found)
     assert "Left out: " in found.advice
     assert "not UTF-8" in found.advice
 

@@ -9,6 +9,7 @@ import { Frame } from './Frame';
 import { Notes, pageHost } from './host';
 import { Help, Landing } from './Landing';
 import { Manage } from './Manage';
+import { Open } from './Open';
 import { Ready } from './Ready';
 import { siteOf, type PageSite } from './site';
 import { encoded } from './urls';
@@ -32,6 +33,8 @@ function Page({ site, modama }: { site: PageSite; modama: Modama }): JSX.Element
     switch (site.page) {
         case 'panel':
             return <App modama={modama} />;
+        case 'open':
+            return <Open site={site} modama={modama} />;
         case 'help':
             return <Frame site={site}>{help && <Help page={help} />}</Frame>;
         case 'manage':
@@ -71,6 +74,8 @@ if (root) {
     const base = new URL(root.dataset.base ?? '/', window.location.href).href;
     const host = {
         ...pageHost,
+        // A page that is there to open something becomes what it opened.
+        ...(site.page === 'open' ? { open: (url: string) => window.location.replace(url) } : {}),
         ...(site.hub && site.page !== 'panel'
             ? {
                   elsewhere: {
