@@ -16,7 +16,11 @@ from jupyter_modama.testing.accounts import Account, Accounts, accounts
 from jupyter_modama.testing.doing import Does
 from jupyter_modama.testing.trees import reachable_folder
 
-pytest.register_assert_rewrite("jupyter_modama.testing.store_suite")
+pytest.register_assert_rewrite(
+    *(f"jupyter_modama.testing.{name}" for name in ("store_suite", "keys_suite", "running_keeper", "running_hub"))
+)
+
+from jupyter_modama.testing.facility import admin, admins, facility, hub, keeper, service  # noqa: E402, F401 - fixtures
 
 
 @pytest.fixture(autouse=True)

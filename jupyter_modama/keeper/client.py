@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from typing import Any
 
 from jupyter_modama.core.errors import Cancelled, ModamaError, Unreachable, from_problem
 from jupyter_modama.core.model import Actor, Progress
 from jupyter_modama.keeper.protocol import HELLO, LARGEST_ANSWER, Channel, check_hello
-from jupyter_modama.keeper.verbs import READ_AS
+from jupyter_modama.keeper.verbs import FOLLOW, READ_AS
 from jupyter_modama.runner import plain
 
 Message = dict[str, Any]
@@ -33,6 +33,36 @@ class KeeperKeys:
         with closing(channel):
             channel.send(request, SEND_S)
             return (yield from _followed(channel))
+
+    def begin(self, operation: str, wanted: Any, actor: Actor) -> str:
+        """Have long work begun, which goes on without its caller; answers the id of its job.
+
+        Raises: as `do`, where there is no job.
+        """
+        channel = self._connected()
+        with closing(channel):
+            channel.send({"id": 1, "verb": operation, "wanted": plain(wanted), "actor": _said(actor)}, SEND_S)
+            message = channel.receive(idle_s=SHORT_S, limit_s=SEND_S)
+            if message is not None and "job" in message:
+                return str(message["job"])
+            _ended(message)
+            raise Unreachable(what="the keeper", why=f"it did not say which job does {operation}")
+
+    def follow(self, opened: Callable[[Channel], None]) -> Iterator[Message]:
+        """How all jobs of the keeper change, as JSON, until it ends or the channel, which `opened` gets, is closed.
+
+        Raises: Unreachable.
+        """
+        channel = self._connected()
+        with closing(channel):
+            opened(channel)
+            channel.send({"id": 1, "verb": FOLLOW}, SEND_S)
+            while True:
+                message = channel.receive(limit_s=SEND_S)
+                if message is None or "changed" not in message:
+                    _ended(message)
+                    return
+                yield message["changed"]
 
     def read_as(self, actor: Actor) -> Reader:
         """A worker that reads for a person.

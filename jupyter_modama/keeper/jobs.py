@@ -70,6 +70,13 @@ class Jobs:
                 with suppress(ValueError):
                     followers.remove(follower)
 
+    def follow_all(self, follower: Follower) -> None:
+        """Tell somebody of every job from now on, and first how those stand that run or have ended not long ago."""
+        with self._guard:  # kept, so that nothing newer is told before this
+            self._followers.setdefault("", []).append(follower)
+            for job in [*self._ended.values(), *filter(None, map(self.store.jobs.written, self._open))]:
+                follower(job)
+
     def cancel(self, job_id: str) -> None:
         with suppress(ModamaError):
             self.store.jobs.ask_cancel(job_id)
@@ -92,7 +99,7 @@ class Jobs:
     def _told(self, job: Job) -> None:
         """From the thread that runs it."""
         with self._guard:
-            followers = list(self._followers.get(job.id, ()))
+            followers = [*self._followers.get(job.id, ()), *self._followers.get("", ())]
             if job.state.ended:
                 self._followers.pop(job.id, None)
                 self._open.pop(job.id, None)

@@ -181,6 +181,9 @@ class Keeper:
 
     def _done(self, talk: Talk, request_id: int, message: Message) -> None:
         verb = message.get("verb")
+        if verb == verbs.FOLLOW:
+            self._follow(talk, request_id)
+            return
         if verb != verbs.READ_AS:
             verbs.operation_of(verb)
         actor = verbs.actor_of(self.store, self.peer_uid, message.get("actor"), verb)
@@ -213,6 +216,15 @@ class Keeper:
         answer = perform(operation, wanted, actor=actor, store=self.store)
         talk.end(request_id, {"result": plain(answer)})
 
+    def _follow(self, talk: Talk, request_id: int) -> None:
+        """Tell a connection of all long work, from what is known now on; nothing in it says what people may see."""
+        follower = _FollowerOfAll(talk, request_id, self.jobs)
+        with talk.guard:
+            if request_id not in talk.open_requests:
+                return
+            talk.open_requests[request_id] = follower
+        self.jobs.follow_all(follower)
+
     def _begin(self, talk: Talk, request_id: int, begin: Callable[[_Follower], str]) -> None:
         follower = _Follower(talk, request_id, self.jobs)
         with talk.guard:
@@ -236,7 +248,7 @@ class _Follower:
         with self.talk.guard:
             is_open = self.request_id in self.talk.open_requests
         if is_open:
-            self.talk.say({"id": self.request_id, "job": job_id})
+            self.talk.say({"id": self.request_id, "job": job_id}, instead=("began", self.request_id))
 
     def cancel(self) -> None:
         self._is_cancelled = True
@@ -250,6 +262,22 @@ class _Follower:
             told = {"id": self.request_id, "progress": facts}
             self.talk.say(told, instead=("progress", self.request_id))
         elif job.state is JobState.DONE:
-            self.talk.end(self.request_id, {"result": job.result})
+            self.talk.end(self.request_id, {"job": job.id, "result": job.result})
         else:
-            self.talk.end(self.request_id, {"problem": job.problem})
+            self.talk.end(self.request_id, {"job": job.id, "problem": job.problem})
+
+
+class _FollowerOfAll:
+    """Tells one connection of every job; of one that changes faster than it is read, only the newest."""
+
+    def __init__(self, talk: Talk, request_id: int, jobs: Jobs) -> None:
+        self.talk, self.request_id, self.jobs = talk, request_id, jobs
+
+    def cancel(self) -> None:
+        """It is not wanted any more."""
+        self.jobs.leave(self)
+        self.talk.end(self.request_id, {"result": {}})
+
+    def __call__(self, job: Job) -> None:
+        """From the thread that runs the job."""
+        self.talk.say({"id": self.request_id, "changed": plain(job)}, instead=("changed", job.id))

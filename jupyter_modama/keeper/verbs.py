@@ -14,7 +14,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from jupyter_modama.core.errors import Invalid, NotAllowed
-from jupyter_modama.core.model import Actor, PersonKind, Via
+from jupyter_modama.core.model import Actor, PersonKind, Site, Via
 from jupyter_modama.core.operations import OPERATIONS, Operation
 from jupyter_modama.core.ports import Store
 
@@ -45,8 +45,14 @@ VERBS = (
     "audit.list",
     "person.export",
     "person.forget",
+    "session.requests",
+    # its own long work
+    "job.list",
+    "job.show",
+    "job.cancel",
 )
 READ_AS = "keeper.read_as"  # a worker for a person
+FOLLOW = "keeper.follow"  # what becomes of all long work, for the service, which tells each person of their own
 KNOWN_BY = ("hub-token", "delegate")
 NEVER_DELEGATED = ("session.unseal", "path.unseal", "person.export", "person.forget")
 LONGEST_NAME = 200
@@ -84,23 +90,29 @@ def actor_of(store: Store, peer_uid: int, said: Any, verb: str | None) -> Actor:
     known_by = said.get("known_by")
     if known_by not in KNOWN_BY:
         raise Invalid(what=f"how the person is known is to be one of {', '.join(KNOWN_BY)}")
-    if known_by == "delegate" and verb != READ_AS:  # of what is read the worker judges each
-        check_delegate(store, verb)
     try:
         via = Via(str(said.get("via")))
     except ValueError:
         raise Invalid(what=f"where the person asks is to be one of {', '.join(Via)}") from None
-    return Actor(person, via, str(known_by), _name(said.get("on_behalf_of", "")))
+    actor = Actor(person, via, str(known_by), _name(said.get("on_behalf_of", "")))
+    if known_by == "delegate" and verb != READ_AS:  # of what is read the worker judges each
+        check_delegate(store, actor, verb)
+    return actor
 
 
-def check_delegate(store: Store, verb: str | None) -> None:
+def check_delegate(store: Store, actor: Actor, verb: str | None) -> None:
     """What another program may ask for people stands in the site file, and nowhere else.
 
     Raises: NotAllowed.
     """
-    rows = [row for name in store.site.delegates for row in store.site.delegates[name].get("operations", ())]
-    if verb in NEVER_DELEGATED or not any(fnmatchcase(str(verb), row) for row in rows):
+    if not is_listed(store.site, actor.on_behalf_of, str(verb)):
         raise NotAllowed(what=f"{verb} is not to be done on behalf of others at this site")
+
+
+def is_listed(site: Site, delegate: str, operation: str) -> bool:
+    """Whether the site file lets a delegate do an operation for people."""
+    rows = site.delegates.get(delegate, {}).get("operations", ())
+    return operation not in NEVER_DELEGATED and any(fnmatchcase(operation, row) for row in rows)
 
 
 def _name(text: Any) -> str:

@@ -113,7 +113,7 @@ class Reading:
     def _done(self, request_id: int, message: Message) -> Any:
         operation = operation_of(message.get("verb"))
         if self.actor.known_by == "delegate":
-            check_delegate(self.store, operation.name)
+            check_delegate(self.store, self.actor, operation.name)
         answer = perform(operation, wanted_of(operation, message.get("wanted")), actor=self.actor, store=self.store)
         return self._driven(request_id, answer) if operation.kind is Kind.LONG else answer
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running_keeper import Facility, Running
 
 from jupyter_modama.core.errors import ManagedTree
 from jupyter_modama.core.operations import OPERATIONS, perform
@@ -16,6 +15,7 @@ from jupyter_modama.keeper.inprocess import DirectKeys
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.testing.accounts import Accounts
 from jupyter_modama.testing.keys_suite import KeysSuite
+from jupyter_modama.testing.running_keeper import Facility, Running
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root to hold the keys")]
 

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from running_keeper import PACKAGE, START, Facility, Running, everybodys_python, until
 
 from jupyter_modama.core.errors import NotFound, Unreachable
 from jupyter_modama.core.operations import OPERATIONS
@@ -22,6 +21,7 @@ from jupyter_modama.store import flags
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Accounts
 from jupyter_modama.testing.keys_suite import NAMED, PROJECT, SESSION, done, make_project
+from jupyter_modama.testing.running_keeper import PACKAGE, START, Facility, Running, everybodys_python, until
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root to start the keeper")]
 

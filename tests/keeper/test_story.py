@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_keeper import Facility, Running
 
 from jupyter_modama.core.errors import ModamaError, NotAllowed, NotFound
 from jupyter_modama.core.operations import OPERATIONS
@@ -19,6 +18,7 @@ from jupyter_modama.runner import wanted_from
 from jupyter_modama.testing import samba, trees
 from jupyter_modama.testing.accounts import Account, Accounts, account
 from jupyter_modama.testing.keys_suite import done
+from jupyter_modama.testing.running_keeper import Facility, Running
 from jupyter_modama.testing.samba import Samba
 
 pytestmark = [

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
-from running_keeper import Facility
 
 from jupyter_modama.keeper.inprocess import DirectKeys
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Accounts
 from jupyter_modama.testing.keys_suite import NAMED, PROJECT, SESSION, done, make_project
+from jupyter_modama.testing.running_keeper import Facility
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root to start the keeper")]
 

@@ -1,22 +1,18 @@
-"""A managed tree, a service's account, and a keeper that runs for it as it does at a facility."""
+"""Fixtures of pytest: a facility with a managed tree, its keeper, and a hub with the service; by real accounts."""
 
 from __future__ import annotations
 
 import grp
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for running_keeper, in every import mode of pytest
-pytest.register_assert_rewrite("jupyter_modama.testing.keys_suite", "running_keeper")
-
-from running_keeper import SERVICE, Facility, Running  # noqa: E402
-
-from jupyter_modama.testing import trees  # noqa: E402
-from jupyter_modama.testing.accounts import Account, Accounts, account, group  # noqa: E402
+from jupyter_modama.testing import trees
+from jupyter_modama.testing.accounts import Account, Accounts, account, group
+from jupyter_modama.testing.running_hub import Hub, running_hub
+from jupyter_modama.testing.running_keeper import SERVICE, Facility, Running
 
 
 @pytest.fixture(scope="session")
@@ -65,4 +61,11 @@ def _facility(root: Path, folder: Path, service: Account, admin: Account, admins
 @pytest.fixture
 def keeper(facility: Facility) -> Iterator[Running]:
     with facility.keeper() as running:
+        yield running
+
+
+@pytest.fixture
+def hub(facility: Facility, keeper: Running, people: Accounts) -> Iterator[Hub]:
+    """A hub with Alice, Bob, Carol and Dora, who administrates; its service speaks with the keeper."""
+    with running_hub(facility, people) as running:
         yield running
