@@ -17,7 +17,7 @@ from typing import Any
 from jupyter_modama.core.errors import Cancelled, Invalid, ModamaError, NotAllowed, StorageError, from_os
 from jupyter_modama.core.model import Actor, Via
 from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, Where, perform
-from jupyter_modama.keeper import capabilities
+from jupyter_modama.keeper import capabilities, pictures
 from jupyter_modama.keeper.protocol import HELLO, LARGEST_REQUEST, Channel, check_hello
 from jupyter_modama.keeper.verbs import check_delegate, wanted_of
 from jupyter_modama.runner import plain
@@ -42,9 +42,12 @@ def main() -> int:
     actor = Actor(people.me(), Via(via), known_by, on_behalf_of)
     with tempfile.TemporaryDirectory(prefix="modama-worker-", ignore_cleanup_errors=True) as own:
         store = DiskStore(site, state=Path(own), cache=Path(own))
+        os.environ["XDG_CACHE_HOME"] = own
+        reading = Reading(channel, store, actor)
         try:
-            Reading(channel, store, actor).run(float(idle_s))
+            reading.run(float(idle_s))
         finally:
+            reading.pictures.close()
             store.close()
             channel.close()
     return 0
@@ -75,6 +78,7 @@ class Reading:
 
     def __init__(self, channel: Channel, store: DiskStore, actor: Actor) -> None:
         self.channel, self.store, self.actor = channel, store, actor
+        self.pictures = pictures.Pictures()
         self._asked: list[Message] = []
 
     def run(self, idle_s: float) -> None:
@@ -111,11 +115,19 @@ class Reading:
         self.channel.send({"id": request_id, **told}, SEND_S)
 
     def _done(self, request_id: int, message: Message) -> Any:
+        if message.get("verb") in pictures.VERBS:
+            return self._read_file(str(message["verb"]), message.get("wanted"))
         operation = operation_of(message.get("verb"))
         if self.actor.known_by == "delegate":
             check_delegate(self.store, self.actor, operation.name)
         answer = perform(operation, wanted_of(operation, message.get("wanted")), actor=self.actor, store=self.store)
         return self._driven(request_id, answer) if operation.kind is Kind.LONG else answer
+
+    def _read_file(self, verb: str, wanted: Any) -> Message:
+        """What needs the file's content, by processes with limits."""
+        if self.actor.known_by == "delegate":
+            check_delegate(self.store, self.actor, verb)
+        return self.pictures.ask(verb, wanted)
 
     def _driven(self, request_id: int, steps: Generator[Any, None, Any]) -> Any:
         stop: Exception | None = None

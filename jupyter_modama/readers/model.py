@@ -10,6 +10,7 @@ from jupyter_modama.core.model import Axis, EntryMetadata, MetadataField, Signal
 
 IMAGE, STACK, DIFFRACTION_SCAN = "image", "stack", "diffraction-scan"
 SPECTRUM, SPECTRUM_MAP, OTHER = "spectrum", "spectrum-map", "other"
+PATHS = ("path", "path_b64")  # how a file is named beside a wish
 CONTRASTS = ("auto", "percentile", "minmax", "log")
 
 
@@ -49,6 +50,26 @@ class Preview:
     curve_name: str = ""
     curve_unit: str = ""
     signals: int = 1  # how many data sets the file has; `signal.index` counts them
+
+
+@dataclass(frozen=True)
+class PreviewFacts:
+    """What a picture shows; `low` and `high` are the values of the data that are drawn black and white."""
+
+    width: int
+    height: int
+    kind: str  # image | stack | diffraction-scan | spectrum | spectrum-map | other
+    caption: str
+    frame: int
+    frames: int
+    low: float
+    high: float
+    signal: Signal
+    signals: int  # how many data sets the file has
+    curve_offset: float
+    curve_scale: float
+    curve_name: str
+    curve_unit: str
 
 
 @dataclass(frozen=True, slots=True)

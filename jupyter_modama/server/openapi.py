@@ -16,7 +16,7 @@ import msgspec
 
 from jupyter_modama.core import errors, model
 from jupyter_modama.core.operations import OPERATIONS, Kind, Operation
-from jupyter_modama.readers.model import CONTRASTS, PreviewWish
+from jupyter_modama.readers.model import CONTRASTS, PATHS, PreviewFacts, PreviewWish
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
@@ -80,26 +80,6 @@ class OpenedInLibertem:
 @dataclasses.dataclass(frozen=True)
 class MakeRoot:
     """Make a data tree in the person's home, for a server that has none yet."""
-
-
-@dataclasses.dataclass(frozen=True)
-class PreviewFacts:
-    """What a picture shows; `low` and `high` are the values of the data that are drawn black and white."""
-
-    width: int
-    height: int
-    kind: str  # image | stack | diffraction-scan | spectrum | spectrum-map | other
-    caption: str
-    frame: int
-    frames: int
-    low: float
-    high: float
-    signal: model.Signal
-    signals: int  # how many data sets the file has
-    curve_offset: float
-    curve_scale: float
-    curve_name: str
-    curve_unit: str
 
 
 SERVER_TYPES = (Problem, JobStarted, Status, OpenInLibertem, OpenedInLibertem, MakeRoot, PreviewFacts, model.Event)
@@ -248,9 +228,6 @@ def _preview_parameters() -> list[dict[str, Any]]:
         }
         for f in dataclasses.fields(PreviewWish)
     ]
-
-
-PATHS = ("path", "path_b64")
 
 
 def text() -> str:

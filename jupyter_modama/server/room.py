@@ -15,10 +15,10 @@ from jupyter_modama.core.errors import ModamaError, NotFound, Unsupported
 from jupyter_modama.core.model import Actor, EntryKind, Site, Via
 from jupyter_modama.core.operations import Kind, Operation, perform
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.readers.previews import Previews
 from jupyter_modama.runner import Runner, local_actor
 from jupyter_modama.server.events import Events
 from jupyter_modama.server.openapi import JobStarted, OpenedInLibertem, OpenInLibertem, Status, contract
-from jupyter_modama.server.previews import Previews
 from jupyter_modama.store.disk import DiskStore
 
 THREADS = 16

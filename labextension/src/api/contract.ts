@@ -1,2 +1,2 @@
 /** The interface that this front end was built for. Generated: `make types`. */
-export const CONTRACT = '9c369a929f30';
+export const CONTRACT = 'ea163ff97715';

@@ -15,7 +15,7 @@ from jupyter_modama.core.errors import Invalid, ModamaError, Unsupported, printa
 from jupyter_modama.core.model import EntryKind, EntryMetadata
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat
-from jupyter_modama.server.openapi import PATHS, PreviewFacts
+from jupyter_modama.readers.model import PATHS, PreviewFacts
 from jupyter_modama.store.disk import DiskStore, cache_folder
 
 KNOWN = 256  # files of which the metadata is kept in memory
