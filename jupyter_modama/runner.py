@@ -20,11 +20,11 @@ from typing import Any, get_origin
 
 from jupyter_modama.core.errors import Cancelled, ModamaError, StorageError, from_os, printable
 from jupyter_modama.core.layout import place
-from jupyter_modama.core.model import Actor, Job, JobState, Person, PersonKind, Progress, Via
+from jupyter_modama.core.model import Actor, Job, JobState, Person, PersonKind, Progress, Site, Via
 from jupyter_modama.core.operations import OPERATIONS, Operation, Scope, perform
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store.disk import DiskStore
-from jupyter_modama.store.jobs import Claim
+from jupyter_modama.store.jobs import Claim, JobFolder
 
 Listener = Callable[[Job], None]
 Steps = Generator[Progress, None, Any]
@@ -34,15 +34,19 @@ MOST_TRIES = 5  # what has brought down its runner so often is not begun again
 _LOG = logging.getLogger(__name__)
 
 
-class Runner:
-    """Runs the long operations of one store in threads."""
+class JobRunner:
+    """Runs long operations in threads, whoever takes their steps, and keeps a book of them."""
 
-    def __init__(self, store: DiskStore, *, threads: int = 4) -> None:
-        self.store = store
+    def __init__(self, site: Site, jobs: JobFolder, *, threads: int = 4) -> None:
+        self.site, self.jobs = site, jobs
         self.stopping = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="modama-job")
         self._listeners: list[Listener] = []
         self._waiting: set[_Run] = set()
+
+    def steps_of(self, operation: Operation, wanted: Any, actor: Actor) -> Steps:
+        """The steps of an operation. Raises: what its check raises."""
+        raise NotImplementedError
 
     def listen(self, listener: Listener) -> None:
         """Have every change of a job told, from the thread that runs it."""
@@ -70,12 +74,12 @@ class Runner:
 
         Raises: what the check raises, DiskFull and its kind.
         """
-        steps = perform(operation, wanted, actor=actor, store=self.store)
+        steps = self.steps_of(operation, wanted, actor)
         job = self._new_job(operation, wanted, actor)
         try:
-            claim = self.store.jobs.claim(job.id)
+            claim = self.jobs.claim(job.id)
             try:
-                self.store.jobs.write(job)
+                self.jobs.write(job)
             except BaseException:
                 claim.release()
                 raise
@@ -89,11 +93,11 @@ class Runner:
 
     def _new_job(self, operation: Operation, wanted: Any, actor: Actor) -> Job:
         target = operation.target(wanted)
-        where = place(self.store.site, target)
+        where = place(self.site, target)
         is_session = operation.scope is Scope.SESSION
         now = datetime.now(UTC)
         return Job(
-            id=self.store.jobs.new_id(),
+            id=self.jobs.new_id(),
             op=operation.name,
             wanted=asdict(wanted),
             actor=actor.person.login,
@@ -125,28 +129,19 @@ class Runner:
 
     # after a crash -------------------------------------------------------------------------------------------------
 
-    def resume_interrupted(self, actor: Actor) -> list[Job]:
-        """Go on with the jobs of this person whose runner died; each operation knows where it was."""
-        with suppress(ModamaError):
-            self.store.audit.close_interrupted()
-        self.store.jobs.forget_old()
-        mine = (job for job in self.store.jobs.list() if job.actor == actor.person.login)
-        begun = (self.resume(job, actor) for job in mine if job.state is JobState.INTERRUPTED)
-        return [job for job in begun if job is not None]
-
     def resume(self, old: Job, actor: Actor) -> Job | None:
         """Go on with one job whose runner died; None where that is over, or somebody else's by now."""
         try:
-            claim = self.store.jobs.claim(old.id)
+            claim = self.jobs.claim(old.id)
         except OSError:
             return None  # another runner goes on with it
-        job = self.store.jobs.written(old.id)
+        job = self.jobs.written(old.id)
         if job is None or job.state.ended:
             claim.release()
             return None
         run = _Run(self, replace(job, state=JobState.QUEUED), _nothing(), claim, list(self._listeners))
         try:
-            if self.store.jobs.count_try(job.id) > MOST_TRIES:
+            if self.jobs.count_try(job.id) > MOST_TRIES:
                 raise StorageError(what=f"going on with {job.op}", why=f"it was interrupted {MOST_TRIES} times")
             run.steps = self._steps_again(job, actor)
         except ModamaError as error:
@@ -162,10 +157,9 @@ class Runner:
             raise StorageError(what=f"going on with {job.op}", why=why)
         try:
             wanted = wanted_from(operation, job.wanted)
-            steps: Steps = perform(operation, wanted, actor=actor, store=self.store)
+            return self.steps_of(operation, wanted, actor)
         except (TypeError, ValueError, AttributeError) as error:
             raise StorageError(what=f"going on with {job.op}", why=why) from error
-        return steps
 
     def close(self) -> None:
         """Stop: running jobs end at their next step as interrupted, and go on when a runner starts again."""
@@ -175,12 +169,34 @@ class Runner:
             self._let_go(run)
 
 
+class Runner(JobRunner):
+    """Runs the long operations of one store."""
+
+    def __init__(self, store: DiskStore, *, threads: int = 4) -> None:
+        super().__init__(store.site, store.jobs, threads=threads)
+        self.store = store
+
+    def steps_of(self, operation: Operation, wanted: Any, actor: Actor) -> Steps:
+        """As of every runner."""
+        steps: Steps = perform(operation, wanted, actor=actor, store=self.store)
+        return steps
+
+    def resume_interrupted(self, actor: Actor) -> list[Job]:
+        """Go on with the jobs of this person whose runner died; each operation knows where it was."""
+        with suppress(ModamaError):
+            self.store.audit.close_interrupted()
+        self.jobs.forget_old()
+        mine = (job for job in self.jobs.list() if job.actor == actor.person.login)
+        begun = (self.resume(job, actor) for job in mine if job.state is JobState.INTERRUPTED)
+        return [job for job in begun if job is not None]
+
+
 class _Run:
     """One job while it is run, by one thread."""
 
-    def __init__(self, runner: Runner, job: Job, steps: Steps, claim: Claim, listeners: list[Listener]) -> None:
+    def __init__(self, runner: JobRunner, job: Job, steps: Steps, claim: Claim, listeners: list[Listener]) -> None:
         self.runner, self.job, self.steps, self.claim, self.listeners = runner, job, steps, claim, listeners
-        self._jobs = runner.store.jobs
+        self._jobs = runner.jobs
         self._told = self._written = 0.0
 
     def drive(self) -> Any:

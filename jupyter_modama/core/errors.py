@@ -2,13 +2,14 @@
 
     ModamaError
     |-- Invalid 422            NameRefused  PathRefused  ReasonMissing
-    |-- NotSignedIn 401
+    |-- NotSignedIn 401        TokenRefused
     |-- NotAllowed 403         ManagedTree  UndoExpired
     |-- NotFound 404
     |-- Conflict 409           AlreadyExists AlreadySealed NotSealed SealingInProgress OpenWriters
     |                          NotEmpty NothingToSeal NotAdoptable LastOwner CursorExpired
     |                          ManifestMismatch Cancelled
     |-- Unsupported 415        ParametersNeeded
+    |-- TooManyRequests 429
     |-- StorageError 500       DiskFull 507  RecordCorrupt
     `-- Unreachable 503        VersionMismatch  Busy  TimedOut 504
 
@@ -126,6 +127,15 @@ class NotSignedIn(ModamaError):
 
     status, exit = 401, 3
     says = "please sign in first"
+
+
+class TokenRefused(NotSignedIn):
+    """The service does not know the token that it was sent."""
+
+    says = (
+        "the service {service} does not know your token: it may have expired or been revoked; restart your server on "
+        "the hub, or sign in with `modama login` in a shell"
+    )
 
 
 class NotAllowed(ModamaError):
@@ -257,6 +267,16 @@ class ParametersNeeded(Unsupported):
 
     status = 422
     says = "{path} does not say how its numbers are to be read; please fill in {fields}"
+
+
+# 429 -----------------------------------------------------------------------------------------------------------------
+
+
+class TooManyRequests(ModamaError):
+    """Somebody asks more than the site lets one person ask; `retry_after_s` says when there is room again."""
+
+    status, exit = 429, 11
+    says = "{what}; please wait {retry_after_s} s. Nothing has been changed by this request"
 
 
 # 5xx -----------------------------------------------------------------------------------------------------------------

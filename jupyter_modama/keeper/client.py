@@ -10,7 +10,7 @@ from typing import Any
 from jupyter_modama.core.errors import Cancelled, ModamaError, Unreachable, from_problem
 from jupyter_modama.core.model import Actor, Progress
 from jupyter_modama.keeper.protocol import HELLO, LARGEST_ANSWER, Channel, check_hello
-from jupyter_modama.keeper.verbs import FOLLOW, READ_AS
+from jupyter_modama.keeper.verbs import FOLLOW, READ_AS, said_of
 from jupyter_modama.runner import plain
 
 Message = dict[str, Any]
@@ -28,7 +28,7 @@ class KeeperKeys:
 
     def do(self, operation: str, wanted: Any, actor: Actor) -> Steps:
         """As core.ports.Keys says. Raises: Unreachable beside what the work raises."""
-        request = {"id": 1, "verb": operation, "wanted": plain(wanted), "actor": _said(actor)}
+        request = {"id": 1, "verb": operation, "wanted": plain(wanted), "actor": said_of(actor)}
         channel = self._connected()
         with closing(channel):
             channel.send(request, SEND_S)
@@ -41,7 +41,7 @@ class KeeperKeys:
         """
         channel = self._connected()
         with closing(channel):
-            channel.send({"id": 1, "verb": operation, "wanted": plain(wanted), "actor": _said(actor)}, SEND_S)
+            channel.send({"id": 1, "verb": operation, "wanted": plain(wanted), "actor": said_of(actor)}, SEND_S)
             message = channel.receive(idle_s=SHORT_S, limit_s=SEND_S)
             if message is not None and "job" in message:
                 return str(message["job"])
@@ -71,12 +71,16 @@ class KeeperKeys:
         """
         channel = self._connected()
         with closing(channel):
-            channel.send({"id": 1, "verb": READ_AS, "actor": _said(actor)}, SEND_S)
+            channel.send({"id": 1, "verb": READ_AS, "actor": said_of(actor)}, SEND_S)
             _ended(channel.receive(idle_s=SHORT_S, limit_s=SEND_S, descriptors=True))
             if not channel.fds:
                 raise Unreachable(what="the keeper", why="it gave no worker")
             end = socket.socket(fileno=channel.fds.pop())
         return Reader(end)
+
+    def check(self) -> None:
+        """Raises: Unreachable where no keeper answers."""
+        self._connected().close()
 
     def _connected(self) -> Channel:
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -151,12 +155,3 @@ def _ended(message: Message | None) -> Message:
 
 def _error(problem: Message) -> ModamaError:
     return from_problem(problem)
-
-
-def _said(actor: Actor) -> Message:
-    return {
-        "uid": actor.person.uid,
-        "via": actor.via.value,
-        "known_by": actor.known_by,
-        "on_behalf_of": actor.on_behalf_of,
-    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from jupyter_modama.core.model import Actor, Job, JobState, Via
 from jupyter_modama.core.operations import OPERATIONS, Operation
 from jupyter_modama.keeper import verbs
 from jupyter_modama.runner import Runner, plain
-from jupyter_modama.store import records
 from jupyter_modama.store.disk import DiskStore
 
 Follower = Callable[[Job], None]
@@ -56,7 +54,7 @@ class Jobs:
             self._begun.append(actor.person.uid)
         try:
             job = self.runner.start(operation, wanted, actor)
-            self._keep_actor(job.id, actor)
+            self.store.jobs.note_actor(job.id, verbs.said_of(actor))
         finally:
             with self._guard:
                 self._begun.remove(actor.person.uid)
@@ -107,8 +105,7 @@ class Jobs:
                 while len(self._ended) > KEPT_ENDS:
                     self._ended.popitem(last=False)
         if job.state.ended:
-            with suppress(OSError):
-                os.unlink(self._actor_file(job.id))
+            self.store.jobs.forget_actor(job.id)
         for follower in followers:
             follower(job)
 
@@ -145,30 +142,11 @@ class Jobs:
             self._follow(job.id, _key(job.op, job.wanted, actor.person.uid), None)
         return begun is not None
 
-    def _actor_file(self, job_id: str) -> str:
-        return os.path.join(self.store.jobs.folder, f"{job_id}.actor")
-
-    def _keep_actor(self, job_id: str, actor: Actor) -> None:
-        """The job knows a login; who asked from where is kept beside it, for the audit."""
-        said = {
-            "uid": actor.person.uid,
-            "via": actor.via.value,
-            "known_by": actor.known_by,
-            "on_behalf_of": actor.on_behalf_of,
-        }
-        with suppress(OSError):
-            box = os.open(self.store.jobs.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                records.replace(box, f"{job_id}.actor", json.dumps(said).encode(), 0o600)
-            finally:
-                os.close(box)
-
     def _actor_of(self, job: Job) -> Actor:
         """Raises: ModamaError, OSError, ValueError."""
         if job.op not in verbs.VERBS:
             raise NotAllowed(what=f"{job.op} is nothing that the keeper does")
-        with open(self._actor_file(job.id), "rb") as file:
-            return verbs.actor_of(self.store, self.peer_uid, json.load(file), job.op)
+        return verbs.actor_of(self.store, self.peer_uid, self.store.jobs.noted_actor(job.id), job.op)
 
 
 def _nobody(job: Job) -> None:

@@ -109,6 +109,16 @@ def check_delegate(store: Store, actor: Actor, verb: str | None) -> None:
         raise NotAllowed(what=f"{verb} is not to be done on behalf of others at this site")
 
 
+def said_of(actor: Actor) -> dict[str, Any]:
+    """What a caller says of an actor."""
+    return {
+        "uid": actor.person.uid,
+        "via": actor.via.value,
+        "known_by": actor.known_by,
+        "on_behalf_of": actor.on_behalf_of,
+    }
+
+
 def is_listed(site: Site, delegate: str, operation: str) -> bool:
     """Whether the site file lets a delegate do an operation for people."""
     rows = site.delegates.get(delegate, {}).get("operations", ())

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_modama.core.errors import Busy, ModamaError, Unreachable
+from jupyter_modama.core.errors import Busy, Cancelled, ModamaError, Unreachable
 from jupyter_modama.core.model import Actor, Progress
 from jupyter_modama.keeper.client import KeeperKeys, Reader
 
@@ -69,16 +69,12 @@ class Reading:
         self, worker: _Worker, operation: str, wanted: Any
     ) -> Generator[Progress, None, tuple[bool, dict[str, Any]]]:
         """The answer; or that there is none, since the worker had ended already."""
-        steps = worker.reader.do(operation, wanted)
         try:
-            step = next(steps)
-        except StopIteration as end:
-            return True, end.value
+            steps = begun(worker.reader.do(operation, wanted))
         except Unreachable:
             if worker.is_new:
                 raise
             return False, {}
-        yield step
         return True, (yield from steps)
 
     # taking and giving back ----------------------------------------------------------------------------------------
@@ -177,3 +173,32 @@ class Reading:
         """How many are busy, and how many are kept."""
         with self._news:
             return self._busy.total(), len(self._idle)
+
+
+def begun(steps: Steps) -> Steps:
+    """Steps of which the first has been taken already: what speaks against the work is raised here."""
+    try:
+        return _going_on(next(steps), steps)
+    except StopIteration as end:
+        return _over(end.value)
+
+
+def _going_on(step: Progress, steps: Steps) -> Steps:
+    try:
+        while True:
+            try:
+                yield step
+            except Cancelled as wish:
+                step = steps.throw(wish)
+            else:
+                step = next(steps)
+    except StopIteration as end:
+        answer: dict[str, Any] = end.value
+        return answer
+    finally:
+        steps.close()
+
+
+def _over(answer: dict[str, Any]) -> Steps:
+    yield from ()
+    return answer

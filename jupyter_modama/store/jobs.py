@@ -23,7 +23,7 @@ from jupyter_modama.store import locks, records
 
 KEPT = timedelta(days=30)
 _ID = re.compile(r"^[0-9a-z-]{8,40}$")
-_ENDINGS = ("json", "lock", "cancel", "tries")
+_ENDINGS = ("json", "lock", "cancel", "tries", "actor")
 
 
 class Claim:
@@ -172,6 +172,25 @@ class JobFolder:
     def forget_cancel(self, job_id: str) -> None:
         with suppress(OSError):
             (self.folder / f"{job_id}.cancel").unlink(missing_ok=True)
+
+    # who asked ---------------------------------------------------------------------------------------------------
+
+    def note_actor(self, job_id: str, said: dict[str, Any]) -> None:
+        """Keep who asked from where beside a job, which knows a login only; as well as that can be written."""
+        with suppress(OSError):
+            box = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                records.replace(box, f"{job_id}.actor", json.dumps(said).encode(), 0o600)
+            finally:
+                os.close(box)
+
+    def noted_actor(self, job_id: str) -> Any:
+        """What was kept. Raises: OSError, ValueError."""
+        return json.loads((self.folder / f"{job_id}.actor").read_bytes())
+
+    def forget_actor(self, job_id: str) -> None:
+        with suppress(OSError):
+            (self.folder / f"{job_id}.actor").unlink(missing_ok=True)
 
     def forget_old(self) -> None:
         """Drop jobs that ended long ago."""
