@@ -54,10 +54,25 @@ class ExtraMount:
 
     name: str = setting("", "what it is called in messages")
     kind: str = setting("folder", "folder, or nextcloud (the person's own files, by their own token)")
-    source: str = setting("", "folder on this machine, or address of the Nextcloud; {login} is the person")
-    target: str = setting("", "where it appears; {login} and {home} are the person's")
+    source: str = setting(
+        "", "folder on this machine, or the person's WebDAV address, which ends in /remote.php/dav/files/{login}"
+    )
+    target: str = setting("", "where it appears: a folder of root's, or {home}/name; {login} is the person")
     read_only: bool = setting(False, "whether it can be read only")
     groups: tuple[str, ...] = setting((), "groups of the system whose members get it; empty: everybody")
+
+    def problem(self) -> str:
+        """What is wrong with it, nothing where it is fine."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}", self.name):
+            return "name is to be one word of letters, digits and -, such as “scratch”"
+        if self.kind not in {"folder", "nextcloud"}:
+            return f"kind cannot be “{self.kind}”; possible are folder and nextcloud"
+        start, example = ("/", "/scratch/{login}") if self.kind == "folder" else ("http", "https://cloud.example.org/…")
+        if not self.source.startswith(start) or "/../" in self.source + "/":
+            return f"source “{self.source}” is to be like {example}"
+        if not re.fullmatch(r"(\{home\})?(/[^/\x00-\x1f]+)+", self.target) or "/../" in self.target + "/":
+            return f"target “{self.target}” is to be a path from / on, or {{home}}/ and a name"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +83,9 @@ class HubRules:
     mounts: str = setting(
         "acl", "acl (the whole tree, rights decide), plan (own projects only), live (follows membership)"
     )
-    target: str = setting("", "where the tree lies inside a server; empty: where it lies on this machine")
+    target: str = setting("", "where the tree lies inside a container; empty: where it lies on this machine")
+    claim: str = setting("", "kube: the claim (PVC) that holds the tree; empty: the same folder on each node")
+    claim_folder: str = setting("", "kube: the folder of the tree in that claim; empty: its top")
     home_link: bool = setting(True, "whether people find the tree as ~/<site name>")
     bind: str = setting("http://127.0.0.1:8000", "where the hub's proxy listens; TLS is the web server's before it")
     state: str = setting("/var/lib/modama-hub", "folder for the hub's data base and secrets, closed to others")

@@ -228,6 +228,9 @@ def hub(raw: dict[str, Any], file: str) -> HubRules:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Invalid(what=f"{file}: further mounts are written as [[hub.mount]], with two brackets")
     mounts = tuple(_texts(ExtraMount, row, f"{file}: [[hub.mount]] number {n}") for n, row in enumerate(rows, 1))
+    for number, mount in enumerate(mounts, 1):
+        if problem := mount.problem():
+            raise Invalid(what=f"{file}: [[hub.mount]] number {number}: {problem}")
     sign_in: SignInRules = _texts(SignInRules, _table(inner, "sign_in", where), f"{file}: [hub.sign_in]")
     if problem := sign_in.problem():
         raise Invalid(what=f"{file}: [hub.sign_in] {problem}")
