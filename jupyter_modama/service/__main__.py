@@ -15,21 +15,25 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tornado.httpserver import HTTPServer
 
 from jupyter_modama.core.errors import ModamaError, NotAllowed
+from jupyter_modama.service.observing import log_as_json
+from jupyter_modama.service.port import make_state, take_port
 from jupyter_modama.service.room import Room
 from jupyter_modama.service.routes import LARGEST_BODY, application
 from jupyter_modama.service.settings import Settings, settings_of
 
+CLOSES_WITHIN_S = 5.0
 _LOG = logging.getLogger("modama.service")
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run until SIGTERM."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    log_as_json()
     parser = argparse.ArgumentParser(prog="modama service", description="Serve a data tree to the people of a hub.")
     parser.add_argument("--site", required=True, help="the site file")
     asked = parser.parse_args(sys.argv[1:] if words is None else words)
@@ -53,18 +57,25 @@ def check_harmless() -> None:
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until a signal comes."""
-    room = Room(settings)
-    server = HTTPServer(application(room), max_body_size=LARGEST_BODY, xheaders=False)
-    server.listen(settings.port, settings.host)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    """Serve until a signal comes.
+
+    Raises: Unreachable where the port is somebody else's, StorageError.
+    """
+    make_state(settings.state)
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    sockets = await asyncio.to_thread(take_port, settings.host, settings.port, settings.state)
+    room = Room(settings)
+    server = HTTPServer(application(room), max_body_size=LARGEST_BODY)
+    server.add_sockets(sockets)
+    room.open()
     _LOG.info("Serving %s at http://%s:%d%s", settings.site.root, settings.host, settings.port, settings.prefix)
     await stop.wait()
     server.stop()
     await room.close()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(server.close_all_connections(), CLOSES_WITHIN_S)
 
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ class Hub:
 
     def service_pid(self) -> int:
         """The process of the service that the hub has started last."""
-        return int((self.service_state / "service.pid").read_text().split()[0])
+        return int(json.loads((self.service_state / "service.json").read_text())["pid"])
 
     @property
     def service_state(self) -> Path:
