@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from jupyterhub.auth import PAMAuthenticator
+from jupyterhub.auth import Authenticator, PAMAuthenticator
 from jupyterhub.authenticators.shared import SharedPasswordAuthenticator
 from tornado.web import HTTPError
 from traitlets import Any as AnyTrait
@@ -26,7 +26,7 @@ from jupyter_modama.core.errors import Invalid, ModamaError, NotAllowed
 Arrival = Callable[[str, str], Awaitable[None]]
 
 
-class KnownAccount:
+class KnownAccount(Authenticator):  # type: ignore[misc]
     """What all have in common: the hub's name of a person is their account, exactly as the system spells it."""
 
     login_claim = Unicode("preferred_username", config=True, help="The claim that names the person.")
@@ -38,8 +38,6 @@ class KnownAccount:
     minimum_uid = Integer(1000, config=True, help="Accounts below are the system's, and never let in.")
     of_system = List(Unicode(), config=True, help="Further accounts that are no person's.")
     arrival: Any = AnyTrait(None, allow_none=True, config=True, help="Told login and verified address at each sign-in.")
-
-    log: Any
 
     @property
     def rules(self) -> AccountRules:
