@@ -205,6 +205,16 @@ class EntryKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Located:
+    """Where what a permalink names lies now, and the project or session that it names."""
+
+    path: str
+    path_b64: str = ""
+    folder: str = ""
+    folder_b64: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     """Where a tool shows an entry."""
 
@@ -269,6 +279,20 @@ class EntryDetails:
     session_state: SessionState | None = None
     in_raw: bool = False
     sha256: str = ""  # from the manifest of a sealed session
+    permalink: str = ""  # the address that outlives a rename, where the site has such
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a permalink leads now; `lasting`: by an id, so that it outlives a rename of what lies above."""
+
+    path: str
+    kind: EntryKind
+    project: str = ""
+    session: str = ""
+    permalink: str = ""
+    lasting: bool = True
+    path_b64: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,7 +498,7 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Event:
     id: int
-    type: str  # job | seal | arrival | members
+    type: str  # job | seal | arrival | members | service
     project: str
     path: str
     at: datetime

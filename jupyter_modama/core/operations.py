@@ -25,6 +25,7 @@ from jupyter_modama.core import (
     moving,
     nightly,
     path_seals,
+    permalinks,
     persons,
     projects,
     removal,
@@ -189,6 +190,7 @@ ROWS = (
     Operation("entry.explain", explain.explain_entry, R.SIGNED_IN, K.READ, S.PATH),
     Operation("entry.metadata", entries.read_metadata, R.READER, K.READ, S.PATH),
     Operation("entry.links", links.list_links, R.READER, K.READ, S.PATH),
+    Operation("entry.locate", permalinks.locate_entry, R.SIGNED_IN, K.READ, S.SITE),
     Operation("entry.move", moving.move_entry, R.MEMBER, K.LONG, S.PATH, check=moving.check_move),
     Operation("path.seal", path_seals.seal_path, R.ADMINISTRATOR, K.LONG, S.PATH, check=path_seals.check_seal_path),
     Operation(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from typing import Any
-from urllib.parse import quote
 
-from jupyter_modama.core.errors import ModamaError
 from jupyter_modama.core.layout import Place
 from jupyter_modama.core.model import Actor, EntryKind
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.permalinks import permalink
 from jupyter_modama.core.ports import Stat, Store
 from jupyter_modama.core.projects import is_folder
 from jupyter_modama.core.templates import NotExpressible, Value, for_python, for_url, for_url_of_bytes
@@ -40,7 +39,7 @@ def values_of(store: Store, actor: Actor, stat: Stat, where: Place, drive: str) 
         "snippet": _snippet(store, where),
     }
     values |= _web(services, path, folder)
-    values["permalink"] = _permalink(store, where)
+    values["permalink"] = permalink(store, where)
     values["address"] = _address(values, path)
     smb = services.get("smb") or {}
     values |= {f"smb_{n}": _smb(smb, p) for n, p in (("path", path), ("folder", folder))}
@@ -102,26 +101,6 @@ def _snippet(store: Store, where: Place) -> str:
     if where.role_in_tree == "session" and is_folder(store, where.raw):
         return f"modama.project({for_python(where.project)}).session({for_python(where.session.name)})"
     return f"modama.load({for_python(where.path)})"
-
-
-def _permalink(store: Store, where: Place) -> str:
-    """The address that outlives a rename, by the id of the nearest record; by the path where there is none."""
-    base = str(store.site.services.get("permalink") or "").rstrip("/")
-    if not base:
-        return ""
-    for folder, record in ((where.session, "session"), (where.project, "project")):
-        uuid = _uuid(store, folder, record) if folder and where.path.below(folder) else ""
-        if uuid:
-            rest = where.path[len(folder) :].lstrip("/")
-            return f"{base}/at/{quote(uuid, safe='')}" + (f"/{for_url_of_bytes(rest)}" if rest else "")
-    return f"{base}/path/{for_url_of_bytes(where.path)}"
-
-
-def _uuid(store: Store, folder: TreePath, record: str) -> str:
-    try:
-        return str((store.read_record(folder, record) or {}).get("uuid", ""))
-    except ModamaError:
-        return ""
 
 
 def _address(values: Values, path: TreePath) -> str:

@@ -56,6 +56,7 @@ FIELDS: dict[str, str] = {
     "remote_folder": "ssh",
     "mount_name": "ssh",
 }
+PAGES = "permalink"  # a managed tree has pages without being told so
 SERVICES = tuple(dict.fromkeys(service for service in FIELDS.values() if service))
 
 
@@ -236,7 +237,7 @@ def opens_with(site: Site, name: str, kind: EntryKind) -> tuple[str, ...]:
 
 def served(site: Site, tool: Tool) -> bool:
     """Whether the site has the services that the templates of a row need."""
-    return all(site.services.get(service) for service in _services(tool))
+    return all(site.services.get(name) or (name == PAGES and site.managed_by) for name in _services(tool))
 
 
 @lru_cache(maxsize=256)

@@ -1,2 +1,2 @@
 /** The interface that this front end was built for. Generated: `make types`. */
-export const CONTRACT = 'ea163ff97715';
+export const CONTRACT = '2f2a54c214ae';

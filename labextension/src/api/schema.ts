@@ -76,6 +76,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/entry.locate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find where what a permalink names lies now. */
+        get: operations["entry.locate.get"];
+        put?: never;
+        /** Find where what a permalink names lies now. */
+        post: operations["entry.locate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/entry.metadata": {
         parameters: {
             query?: never;
@@ -1401,6 +1419,34 @@ export interface components {
             path_b64: string;
         };
         /**
+         * LocateEntry
+         * @description `rest` is the path below the project or session; `hint` is where that lay when somebody looked last.
+         */
+        LocateEntry: {
+            uuid: string;
+            /** @default  */
+            rest: string;
+            /** @default  */
+            rest_b64: string;
+            /** @default  */
+            hint: string;
+            /** @default  */
+            hint_b64: string;
+        };
+        /**
+         * Located
+         * @description Where what a permalink names lies now, and the project or session that it names.
+         */
+        Located: {
+            path: string;
+            /** @default  */
+            path_b64: string;
+            /** @default  */
+            folder: string;
+            /** @default  */
+            folder_b64: string;
+        };
+        /**
          * MakeRoot
          * @description Make a data tree in the person's home, for a server that has none yet.
          */
@@ -1833,6 +1879,15 @@ export interface components {
             /** @default  */
             path_b64: string;
         };
+        /**
+         * ServiceStatus
+         * @description The service that makes the changes in a managed tree, and how it stands; `says` is a sentence about that.
+         */
+        ServiceStatus: {
+            address: string;
+            state: string;
+            says: string;
+        };
         /** Session */
         Session: {
             project: string;
@@ -1988,6 +2043,8 @@ export interface components {
             libertem_note: string;
             problem: string;
             suggested_root: string;
+            service: components["schemas"]["ServiceStatus"];
+            missing: string[];
         };
         /**
          * Summary
@@ -2472,6 +2529,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Links"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "entry.locate.get": {
+        parameters: {
+            query: {
+                uuid: string;
+                rest?: string;
+                rest_b64?: string;
+                hint?: string;
+                hint_b64?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Located"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "entry.locate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LocateEntry"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Located"];
                 };
             };
             /** @description an error */

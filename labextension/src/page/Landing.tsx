@@ -7,6 +7,7 @@ export function Landing({ site }: { site: PageSite }): JSX.Element {
         <>
             <h1>{site.title || site.name}</h1>
             {site.intro && <p className="mp-intro">{site.intro}</p>}
+            {site.problem && <p className="mp-problem">{site.problem}</p>}
             <ul className="mp-tiles">
                 {site.tiles.map(tile => (
                     <TileCard key={tile.name} tile={tile} />

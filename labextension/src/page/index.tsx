@@ -10,6 +10,7 @@ import { Notes, pageHost } from './host';
 import { Help, Landing } from './Landing';
 import { Manage } from './Manage';
 import { Open } from './Open';
+import { Problem, Stranger } from './Outside';
 import { Ready } from './Ready';
 import { siteOf, type PageSite } from './site';
 import { encoded } from './urls';
@@ -17,16 +18,18 @@ import '../../style/index.css';
 import '../../src/page/theme.css';
 import '../../src/page/pages.css';
 
-/** A change carries the value of the cookie, which only a page of this origin can read. */
-function xsrf(): string {
-    return decodeURIComponent(/(?:^|;\s*)_xsrf=([^;]*)/.exec(document.cookie)?.[1] ?? '');
+/** A change carries what only a page of this origin can read: the page's own value, or that of its cookie. */
+function xsrf(site: PageSite): string {
+    return site.xsrf || decodeURIComponent(/(?:^|;\s*)_xsrf=([^;]*)/.exec(document.cookie)?.[1] ?? '');
 }
 
-const send: Fetch = (url, init) => {
-    const headers = new Headers(init.headers);
-    headers.set('X-XSRFToken', xsrf());
-    return fetch(url, { ...init, headers, credentials: 'same-origin' });
-};
+const sender =
+    (site: PageSite): Fetch =>
+    (url, init) => {
+        const headers = new Headers(init.headers);
+        headers.set('X-XSRFToken', xsrf(site));
+        return fetch(url, { ...init, headers, credentials: 'same-origin' });
+    };
 
 function Page({ site, modama }: { site: PageSite; modama: Modama }): JSX.Element {
     const help = site.help.find(({ name }) => name === site.path);
@@ -59,6 +62,18 @@ function Page({ site, modama }: { site: PageSite; modama: Modama }): JSX.Element
                     </Ready>
                 </Frame>
             );
+        case 'stranger':
+            return (
+                <Frame site={site}>
+                    <Stranger site={site} />
+                </Frame>
+            );
+        case 'problem':
+            return (
+                <Frame site={site}>
+                    <Problem site={site} />
+                </Frame>
+            );
         default:
             return (
                 <Frame site={site}>
@@ -85,7 +100,7 @@ if (root) {
               }
             : {})
     };
-    const modama = new Modama(connect(base, send, root.dataset.api), host, VERSION);
+    const modama = new Modama(connect(base, sender(site), root.dataset.api), host, VERSION);
     createRoot(root).render(
         <>
             <Page site={site} modama={modama} />

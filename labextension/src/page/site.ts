@@ -19,7 +19,21 @@ export interface HelpPage {
 /** What the service says in the page itself, so that the first thing drawn is the right one. */
 export interface PageSite {
     /** Which page this is. */
-    page: 'panel' | 'landing' | 'help' | 'manage' | 'browse' | 'administration' | 'open';
+    page:
+        | 'panel'
+        | 'landing'
+        | 'help'
+        | 'manage'
+        | 'browse'
+        | 'administration'
+        | 'open'
+        | 'stranger'
+        | 'problem';
+    /** What a change has to carry, so that only this page can ask for it. */
+    xsrf: string;
+    /** What went wrong, as a sentence, and under which number the log has it. */
+    problem: string;
+    request: string;
     /** The address of all pages, with a slash at the end. */
     base: string;
     name: string;
@@ -40,12 +54,13 @@ export interface PageSite {
     /** Of a page about one path. */
     path: string;
     path_b64: string;
-    kind: 'file' | 'folder' | '';
-    permalink: string;
 }
 
 const NOTHING: PageSite = {
     page: 'panel',
+    xsrf: '',
+    problem: '',
+    request: '',
     base: '/',
     name: 'MODAMA',
     title: '',
@@ -61,9 +76,7 @@ const NOTHING: PageSite = {
     tiles: [],
     help: [],
     path: '',
-    path_b64: '',
-    kind: '',
-    permalink: ''
+    path_b64: ''
 };
 
 /** What the page says of itself; a page without that is the plain panel. */
