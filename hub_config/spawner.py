@@ -101,6 +101,17 @@ class Mounts(Spawner):  # type: ignore[misc]
     user_options: Any
     req_prologue: Any
 
+    # The hub wants these three of every class that is a spawner; they are those of the spawner below.
+
+    async def start(self) -> Any:
+        return await super().start()
+
+    async def stop(self, now: bool = False) -> Any:
+        return await super().stop(now=now)
+
+    async def poll(self) -> Any:
+        return await super().poll()
+
     @property
     def _site_file(self) -> str:
         named = str(self.modama_site_file or self.environment.get("MODAMA_SITE") or os.environ.get("MODAMA_SITE") or "")
