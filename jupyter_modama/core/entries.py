@@ -9,6 +9,7 @@ from jupyter_modama.core.folders import SEALED, entry_of
 from jupyter_modama.core.layout import place
 from jupyter_modama.core.model import Actor, EntryDetails, EntryKind, EntryMetadata, SessionState
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.permalinks import permalink
 from jupyter_modama.core.ports import Store
 from jupyter_modama.core.projects import is_folder
 from jupyter_modama.core.seal_state import read_state
@@ -47,6 +48,7 @@ def show_entry(store: Store, actor: Actor, wanted: ShowEntry) -> EntryDetails:
         session_state=state,
         in_raw=where.in_raw,
         sha256=store.proof.recorded_sha256(where.session, path) if sealed and stat.kind is EntryKind.FILE else "",
+        permalink=permalink(store, where),
     )
 
 

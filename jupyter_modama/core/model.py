@@ -283,19 +283,6 @@ class EntryDetails:
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
-    """Where a permalink leads now; `lasting`: by an id, so that it outlives a rename of what lies above."""
-
-    path: str
-    kind: EntryKind
-    project: str = ""
-    session: str = ""
-    permalink: str = ""
-    lasting: bool = True
-    path_b64: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Reason:
     """One reason why something can or cannot be written: a code for programs, a sentence for people, the next step."""
 
