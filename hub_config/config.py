@@ -138,6 +138,9 @@ def _set_servers(c: Any, site: Site, file: Path) -> None:
     c.Spawner.http_timeout = 60
     c.Spawner.server_token_scopes = [*SERVER_SCOPES, *user_scopes()]
     c.JupyterHub.allow_named_servers = False
+    from hub_config.spawner import spawner_class  # needs the packages of the hub
+
+    c.JupyterHub.spawner_class = spawner_class(site, str(file))
 
 
 def _set_roles(c: Any) -> None:
