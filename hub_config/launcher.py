@@ -189,22 +189,20 @@ def _why(error: OSError) -> str:
     }.get(error.errno or 0, error.strerror or str(error))
 
 
-def mount_tree(plan: dict[str, Any], report: Report) -> None:
+def mount_tree(plan: dict[str, Any], root: int, report: Report) -> None:
     """Show the tree as the plan says: whole, or the person's projects on a ground that holds nothing else."""
-    root = os.open(plan["root"], _FOLDER)  # before it is hidden
+    whole = [mount for mount in plan["mounts"] if mount["kind"] == "tree"]
+    if whole:
+        mount_folders(plan, whole, root, root, report)
+        return
+    mount_empty(plan["target"])
+    view = os.open(plan["target"], _FOLDER)
     try:
-        whole = [mount for mount in plan["mounts"] if mount["kind"] == "tree"]
-        if whole:
-            mount_folders(plan, whole, root, root, report)
-            return
-        mount_empty(plan["target"])
-        view = os.open(plan["target"], _FOLDER)
         mount_folders(plan, [m for m in plan["mounts"] if m["kind"] == "project"], root, view, report)
         protect_raw(plan, view, report)
         set_read_only(view, True)
-        os.close(view)
     finally:
-        os.close(root)
+        os.close(view)
 
 
 def mount_folders(plan: dict[str, Any], mounts: Sequence[dict[str, Any]], root: int, view: int, report: Report) -> None:
@@ -458,15 +456,11 @@ def prepare(request: dict[str, Any]) -> None:
     """Make all mounts in a namespace of one's own, and say what is missing."""
     plan, report = request["plan"], Report(request["plan"])
     try:
-        root_fd = os.open(plan["root"], _FOLDER)
         own_namespace()
     except OSError as error:
         report.add("all mounts", f"{_why(error)}; rights in the tree hold as ever")
     else:
         _mount_all(request, report)
-        if plan["mode"] == "live" and request.get("follow"):
-            start_follower(request["follow"], plan, root_fd)
-        os.close(root_fd)
     make_links(plan, report)
     try:
         report.write(request["report"], plan["uid"])
@@ -475,11 +469,18 @@ def prepare(request: dict[str, Any]) -> None:
 
 
 def _mount_all(request: dict[str, Any], report: Report) -> None:
+    plan = request["plan"]
     try:
-        mount_tree(request["plan"], report)
+        root = os.open(plan["root"], _FOLDER)  # in this namespace, and before it is hidden
+        try:
+            mount_tree(plan, root, report)
+            if plan["mode"] == "live" and request["follow"]:
+                start_follower(request["follow"], plan, root)
+        finally:
+            os.close(root)
     except OSError as error:
         report.add("the data tree", f"{_why(error)}; rights in the tree hold as ever")
-    mount_extras(request["plan"], request["secrets"], report)
+    mount_extras(plan, request["secrets"], report)
 
 
 def lay_down(plan: dict[str, Any]) -> None:
