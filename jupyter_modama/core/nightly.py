@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from jupyter_modama.core.errors import ModamaError, printable
+from jupyter_modama.core.ids import renew_doubles
 from jupyter_modama.core.layout import project_place
 from jupyter_modama.core.members import keep_days
 from jupyter_modama.core.model import Actor, Progress
@@ -55,6 +56,7 @@ class _Night:
     mended: int = 0
     differing: int = 0
     owned: int = 0
+    renewed: int = 0
 
 
 def check_nightly(store: Store, actor: Actor, wanted: RunNightly) -> None:
@@ -76,6 +78,7 @@ def run_nightly(store: Store, actor: Actor, wanted: RunNightly) -> Generator[Pro
         *([f"and {len(problems) - MOST_NAMED} more"] if len(problems) > MOST_NAMED else []),
     )
     if not wanted.look_only:
+        night.renewed = len(renew_doubles(store, TreePath(wanted.area)))
         named += yield from reverify_sealed(store, actor, wanted.area)
     return NightlyReport(
         len(paths), night.ended, night.finished, night.mended, night.differing, named, _sentence(night, len(problems))
@@ -137,6 +140,7 @@ def _sentence(night: _Night, problems: int) -> str:
         (night.finished, "change that had been cut off was finished", "changes that had been cut off were finished"),
         (night.owned, "file of a microscope was given to people", "files of microscopes were given to people"),
         (night.mended, "entry was mended", "entries were mended"),
+        (night.renewed, "copy got an id of its own", "copies got ids of their own"),
         (night.differing, "entry differs", "entries differ"),
         (problems, "project could not be worked on", "projects could not be worked on"),
     )

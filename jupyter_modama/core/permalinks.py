@@ -6,22 +6,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound
-from jupyter_modama.core.layout import Place, area_of
-from jupyter_modama.core.model import Actor, Located, Site
+from jupyter_modama.core.errors import Invalid, NotFound
+from jupyter_modama.core.ids import kind_of, places_of, uuid_of
+from jupyter_modama.core.layout import Place, place
+from jupyter_modama.core.model import Actor, Located, Role, Site
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
-from jupyter_modama.core.projects import project_paths, session_names
-from jupyter_modama.core.records import record_or_warning
+from jupyter_modama.core.roles import role_at
 from jupyter_modama.core.templates import for_url_of_bytes
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-KINDS = ("project", "session")
+PLACES = {"path", "project", "to"}  # fields that hold a path
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,11 @@ def locate_entry(store: Store, actor: Actor, wanted: LocateEntry) -> Located:
     """Find where what a permalink names lies now."""
     check_uuid(wanted.uuid)
     uuid, rest = wanted.uuid.lower(), TreePath.parse(wanted.rest, wanted.rest_b64)
-    folder = _at(store, uuid, TreePath.parse(wanted.hint, wanted.hint_b64)) or _searched(store, uuid)
+    hint = TreePath.parse(wanted.hint, wanted.hint_b64)
+    at_hint = hint and uuid_of(store, hint, kind_of(store, hint)) == uuid
+    folder = next(
+        (path for path in ((hint,) if at_hint else places_of(store, uuid)) if _seen(store, actor, path)), None
+    )
     if folder is None:
         raise NotFound(what="project or session with the id of this permalink")
     path = TreePath(f"{folder}/{rest}") if rest else folder
@@ -104,31 +110,28 @@ def locate_entry(store: Store, actor: Actor, wanted: LocateEntry) -> Located:
     return Located(path.shown, path.b64, folder.shown, folder.b64)
 
 
-def _at(store: Store, uuid: str, folder: TreePath) -> TreePath | None:
-    """A folder if it is the one, by its record."""
-    return folder if folder and any(uuid_of(store, folder, kind) == uuid for kind in KINDS) else None
+def _seen(store: Store, actor: Actor, folder: TreePath) -> bool:
+    """Whether the actor may know of a folder, also where the system looks for a person."""
+    return role_at(store, actor, folder) >= Role.READER
 
 
-def _searched(store: Store, uuid: str) -> TreePath | None:
-    """All projects are looked at before the first session is: their records are few."""
-    for project in project_paths(store):
-        if uuid_of(store, project, "project") == uuid:
-            return project
-    for session in _sessions(store):
-        if uuid_of(store, session, "session") == uuid:
-            return session
-    return None
+# In the place of paths -----------------------------------------------------------------------------------------------
 
 
-def _sessions(store: Store) -> Iterator[TreePath]:
-    for project in project_paths(store):
-        area = area_of(store.site, project)
-        yield from session_names(store, project, area) if area else ()
+def with_paths(site: Site, locate: Callable[[LocateEntry], Located], wanted: Any) -> Any:
+    """What is asked for, with the paths that permalinks in it lead to; that of a project may lead into the project.
 
-
-def uuid_of(store: Store, folder: TreePath, kind: str) -> str:
-    """The id in the record of a project or session, nothing where there is none that can be read."""
-    try:
-        return str(record_or_warning(store, folder, kind)[0].get("uuid") or "").lower()
-    except (NotFound, NotAllowed):
-        return ""
+    Raises: Invalid, PathRefused, and what `locate` raises.
+    """
+    changed: dict[str, Any] = {}
+    for name in PLACES & {field.name for field in dataclasses.fields(wanted)}:
+        link = parse(site, getattr(wanted, name))
+        if link is None:
+            continue
+        path = link.rest
+        if link.uuid:
+            found = locate(LocateEntry(link.uuid, link.rest.shown, link.rest.b64))
+            path = TreePath.parse(found.path, found.path_b64)
+        changed[name] = (place(site, path).project or path) if name == "project" else path
+        changed["to_b64" if name == "to" else "path_b64"] = ""
+    return dataclasses.replace(wanted, **changed) if changed else wanted

@@ -195,6 +195,15 @@ class Keys(Protocol):
     def do(self, operation: str, wanted: Any, actor: Actor) -> Generator[Progress, None, dict[str, Any]]: ...
 
 
+class Ids(Protocol):
+    """Where the folders of ids were found last: may be lost, and is believed only together with the records."""
+
+    def recall(self, uuid: str) -> tuple[TreePath, ...]: ...
+    def remember(self, rows: Iterable[tuple[str, TreePath]]) -> None: ...  # all that there are
+    # One looks through the tree at a time; answers whether somebody did so, from its beginning, while one waited.
+    def turn(self) -> AbstractContextManager[bool]: ...
+
+
 class Store(Protocol):
     """The tree below one root."""
 
@@ -206,6 +215,8 @@ class Store(Protocol):
     def audit(self) -> Audit: ...
     @property
     def jobs(self) -> JobBook: ...
+    @property
+    def ids(self) -> Ids: ...
     @property
     def readers(self) -> Readers: ...
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyter_modama.core.errors import NotAllowed, NotFound
 from jupyter_modama.core.gate import Gate
+from jupyter_modama.core.ids import renew_doubles
 from jupyter_modama.core.layout import project_place
 from jupyter_modama.core.model import Actor, Progress, SessionState
 from jupyter_modama.core.paths import TreePath
@@ -119,11 +120,24 @@ def repair_project(store: Store, actor: Actor, wanted: RepairProject) -> Generat
     """Have all files and folders of a project grant what the project says."""
     path = TreePath.parse(wanted.project, wanted.path_b64)
     with store.members_locked(path):
-        report = yield from reported(store, path, mend=True)
+        found = yield from reported(store, path, mend=True)
+        report = with_new_ids(found, renew_doubles(store, path))
         record, _ = record_or_warning(store, path, "members")
         if record.get("spreading"):
             store.write_record(path, "members", {**record, "spreading": False})
         return report
+
+
+def with_new_ids(report: DriftReport, renewed: tuple[TreePath, ...]) -> DriftReport:
+    """The report, with the copies of projects and sessions that got ids of their own."""
+    if not renewed:
+        return report
+    count = len(renewed)
+    told = (
+        f"{count:,} copies of projects or sessions got ids" if count > 1 else "1 copy of a project or session got an id"
+    )
+    row = DriftFound("double-id", f"{told} of their own", count, tuple(path.shown for path in renewed[:5]))
+    return replace(report, found=(*report.found, row), sentence=f"{report.sentence} {row.sentence}.")
 
 
 def reported(

@@ -30,6 +30,7 @@ from jupyter_modama.store import changes, doctor, gates, locks, people, records,
 from jupyter_modama.store.audit import FileAudit
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
 from jupyter_modama.store.gates import DiskGates
+from jupyter_modama.store.ids import IdIndex
 from jupyter_modama.store.index import Index
 from jupyter_modama.store.ingest import Ingest
 from jupyter_modama.store.jobs import JobFolder
@@ -87,6 +88,7 @@ class DiskStore:
         self.jobs = JobFolder(state / "jobs")
         self.readers: Readers = NoReaders()
         self.index = Index(self.root_fd, site.root, cache or cache_folder(), lambda path: is_records(self.site, path))
+        self.ids = IdIndex(self.index.file)
         self.sealing = DiskSealing(self)
         self.gates = DiskGates(self)
         self.proof = DiskProof(self)

@@ -12,8 +12,8 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -53,6 +53,22 @@ class Node:
     inner: dict[str, Node] = field(default_factory=dict)
     owners: tuple[int, ...] | None = None
     named: dict[int, int] = field(default_factory=dict)  # what people get by name, passed on to what is made below
+
+
+class MemoryIds:
+    """Where ids were found; nobody else looks at the same time."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, TreePath]] = []
+
+    def recall(self, uuid: str) -> tuple[TreePath, ...]:
+        return tuple(path for found, path in self.rows if found == uuid)
+
+    def remember(self, rows: Iterable[tuple[str, TreePath]]) -> None:
+        self.rows = list(rows)
+
+    def turn(self) -> AbstractContextManager[bool]:
+        return nullcontext(False)
 
 
 class MemoryAudit:
@@ -214,6 +230,7 @@ class MemoryStore:
         self.top = top or Node(EntryKind.FOLDER, self._me.uid, 0o755, next(self._now), self._tick(), self._tick())
         self.audit = MemoryAudit()
         self.jobs = MemoryJobs()
+        self.ids = MemoryIds()
         self.readers = NoReaders()
         self.people: list[Person] = []
         self.keeps_tree = False
