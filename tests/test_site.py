@@ -82,7 +82,10 @@ def test_site_file_says_everything(tmp_path: Path) -> None:
     assert site.services["hub"] == "https://hub.example.org"
     assert site.services["ssh"]["options"] == ("ProxyJump=gate.example.org",)
     assert site.tools[-1].opens == ("dm4", "mib", "folder")
-    assert site.delegates == {"nextcloud": {"operations": ("project.*", "session.seal")}}
+    assert site.delegates == {
+        "sign-in": {"operations": ("invitation.accept",)},
+        "nextcloud": {"operations": ("project.*", "session.seal")},
+    }
 
 
 def changed(old: str, new: str) -> str:

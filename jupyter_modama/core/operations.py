@@ -19,6 +19,7 @@ from jupyter_modama.core import (
     entries,
     explain,
     folders,
+    invitations,
     jobs,
     links,
     members,
@@ -137,6 +138,17 @@ ROWS = (
         "project.set_visibility", members.set_visibility, R.OWNER, K.LONG, S.PROJECT, check=members.check_visibility
     ),
     Operation("project.transfer", members.transfer_project, R.OWNER, K.LONG, S.PROJECT, check=members.check_transfer),
+    Operation("project.invite", invitations.invite_to_project, R.OWNER, K.CHANGE, S.PROJECT),
+    Operation("project.uninvite", invitations.uninvite_from_project, R.OWNER, K.CHANGE, S.PROJECT),
+    Operation("project.invitations", invitations.list_invitations, R.MEMBER, K.READ, S.PROJECT),
+    Operation(
+        "invitation.accept",
+        invitations.accept_invitations,
+        R.SIGNED_IN,
+        K.LONG,
+        S.SITE,
+        check=invitations.check_accept,
+    ),
     Operation("project.adopt", members.adopt_project, R.MEMBER, K.LONG, S.PROJECT, check=members.check_adopt),
     Operation(
         "project.check",

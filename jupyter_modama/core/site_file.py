@@ -45,6 +45,7 @@ SERVICES: dict[str, dict[str, str]] = {
     "workstation": {"path": "folder"},
 }
 AS_TEXT = {"hub", "permalink"}
+SIGN_IN = "sign-in"  # the delegate that is the hub itself
 SITE_KEYS = ("name", "root", "account", "administrators", "minimum_uid", "instruments", "instruments_quiet_s")
 TABLES = ("site", "areas", "seal", "audit", "services", "hub", "service", "mail", "pages", "tool", "delegates")
 KINDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "a table", list: "a list", tuple: "a list"}
@@ -87,9 +88,7 @@ def site_from(tables: dict[str, Any], file: str) -> Site:
         mail=MailRules(**_fields(MailRules, _table(tables, "mail", file), f"{file}: [mail]")),
         pages=pages(_table(tables, "pages", file), file),
         tools=tuple(read_tool(row, f"{file}: [[tool]] number {n}") for n, row in enumerate(rows, 1)),
-        delegates={
-            n: _delegate(raw, f"{file}: [delegates.{n}]") for n, raw in _table(tables, "delegates", file).items()
-        },
+        delegates=_delegates(_table(tables, "delegates", file), file),
     )
 
 
@@ -341,6 +340,14 @@ def _url(value: str, where: str) -> str:
     return value.rstrip("/")
 
 
+def _delegates(raw: dict[str, Any], file: str) -> dict[str, Any]:
+    """The programs of the site, and the hub itself, which tells which address has signed in."""
+    if SIGN_IN in raw:
+        raise Invalid(what=f"{file}: [delegates.{SIGN_IN}] is the hub's own and cannot be written down")
+    named = {name: _delegate(row, f"{file}: [delegates.{name}]") for name, row in raw.items()}
+    return {**named, SIGN_IN: {"operations": ("invitation.accept",)}}
+
+
 def _delegate(raw: Any, where: str) -> dict[str, Any]:
     """What another program may do on behalf of people."""
     if not isinstance(raw, dict):
@@ -352,6 +359,8 @@ def _delegate(raw: Any, where: str) -> dict[str, Any]:
     for op in operations:
         if not re.fullmatch(r"[a-z_]+\.([a-z_]+|\*)", op):
             raise Invalid(what=f"{where}: “{op}” is no operation such as “session.seal” or “share.*”")
+    if any(op.startswith("invitation.") for op in operations):
+        raise Invalid(what=f"{where}: whom an invitation is for is known by the hub's own sign-in only")
     if any(op in {"session.unseal", "session.*"} for op in operations):
         raise Invalid(what=f"{where}: nobody unseals on behalf of others; name the operations of sessions one by one")
     return {"operations": tuple(operations)}

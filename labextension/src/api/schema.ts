@@ -199,6 +199,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/invitation.accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make somebody who has signed in a member of the projects that their verified address is invited to. */
+        post: operations["invitation.accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/job.cancel": {
         parameters: {
             query?: never;
@@ -458,6 +475,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/project.invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List who is invited to a project and has not come yet. */
+        get: operations["project.invitations.get"];
+        put?: never;
+        /** List who is invited to a project and has not come yet. */
+        post: operations["project.invitations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/project.invite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Invite somebody by e-mail address, who becomes a member at the first sign-in with it. */
+        post: operations["project.invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/project.list": {
         parameters: {
             query?: never;
@@ -573,6 +625,23 @@ export interface paths {
         put?: never;
         /** Give a project to another owner. */
         post: operations["project.transfer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/project.uninvite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an invitation back; answers those that are left. */
+        post: operations["project.uninvite"];
         delete?: never;
         options?: never;
         head?: never;
@@ -894,6 +963,20 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AcceptInvitations
+         * @description `email`: an address that the sign-in service has verified.
+         */
+        AcceptInvitations: {
+            email: string;
+        };
+        /**
+         * Accepted
+         * @description The projects that somebody is a member of now, and was not before.
+         */
+        Accepted: {
+            projects: string[];
+        };
+        /**
          * Address
          * @description Where a tool shows an entry.
          */
@@ -1102,6 +1185,8 @@ export interface components {
             in_raw: boolean;
             /** @default  */
             sha256: string;
+            /** @default  */
+            permalink: string;
         };
         /**
          * EntryKind
@@ -1231,6 +1316,36 @@ export interface components {
             files: number;
             bytes: number;
         };
+        /** Invitation */
+        Invitation: {
+            project: string;
+            email: string;
+            role: string;
+            by: components["schemas"]["Person"];
+            at: string;
+            /** @default null */
+            until: string | null;
+            /** @default  */
+            path_b64: string;
+        };
+        /** Invitations */
+        Invitations: {
+            items: components["schemas"]["Invitation"][];
+        };
+        /**
+         * InviteToProject
+         * @description `role`: member or reader; `until`: the last day of the membership.
+         */
+        InviteToProject: {
+            project: string;
+            email: string;
+            /** @default member */
+            role: string;
+            /** @default  */
+            until: string;
+            /** @default  */
+            path_b64: string;
+        };
         /**
          * Job
          * @description A long operation, running or ended; `result` and `problem` are the JSON forms of its answer or error.
@@ -1357,6 +1472,12 @@ export interface components {
             path_b64: string;
             /** @default false */
             addresses: boolean;
+        };
+        /** ListInvitations */
+        ListInvitations: {
+            project: string;
+            /** @default  */
+            path_b64: string;
         };
         /**
          * ListJobs
@@ -2102,6 +2223,13 @@ export interface components {
         UndoSeal: {
             project: string;
             session: string;
+            /** @default  */
+            path_b64: string;
+        };
+        /** UninviteFromProject */
+        UninviteFromProject: {
+            project: string;
+            email: string;
             /** @default  */
             path_b64: string;
         };
@@ -2909,6 +3037,39 @@ export interface operations {
             };
         };
     };
+    "invitation.accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptInvitations"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "job.cancel": {
         parameters: {
             query?: never;
@@ -3547,6 +3708,104 @@ export interface operations {
             };
         };
     };
+    "project.invitations.get": {
+        parameters: {
+            query: {
+                project: string;
+                path_b64?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitations"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ListInvitations"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitations"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.invite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteToProject"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "project.list.get": {
         parameters: {
             query?: {
@@ -3832,6 +4091,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "project.uninvite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UninviteFromProject"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitations"];
                 };
             };
             /** @description an error */
