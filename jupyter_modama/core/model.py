@@ -12,7 +12,7 @@ from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from jupyter_modama.core.hub_rules import HubRules, MailRules, PagesRules, ServiceRules
+from jupyter_modama.core.hub_rules import HubRules, MailRules, PagesRules, ServiceRules, setting
 
 
 class Role(IntEnum):
@@ -552,9 +552,9 @@ class Removed:
 class Level:
     """One level of an area's folders: who owns it, with which mode (text may hold {fields} of the layout)."""
 
-    owner: str = ""
-    group: str = ""
-    mode: str = "2770"
+    owner: str = setting("", "account that owns the folder; empty: as the system does it")
+    group: str = setting("", "group of the folder; both may hold {names} of the layout")
+    mode: str = setting("2770", "rights of the folder, in octal digits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -562,56 +562,59 @@ class Area:
     """A top-level folder with a layout."""
 
     name: str
-    layout: str = "{project}/{session}/raw"
-    create: str = "everyone"
-    delete: str = "folder-owner"
-    write: str = "members"
-    derived: str = "analysis"
-    session_name: str = "{date:%Y-%m-%d}-"
-    members: str = "acl"
-    levels: tuple[Level, ...] = ()
+    layout: str = setting("{project}/{session}/raw", "folders below the area, the last {name} being the session's")
+    create: str = setting("everyone", "who may make projects: everyone, or administrators")
+    delete: str = setting(
+        "folder-owner",
+        "folder-owner: whoever made a folder may delete in it; strict: own files only, folders by the system",
+    )
+    write: str = setting("members", "members: everybody changes all files; own-files: only one's own")
+    derived: str = setting("analysis", "the folder beside raw that is made with a session")
+    session_name: str = setting("{date:%Y-%m-%d}-", "how the name of a new session is proposed")
+    members: str = setting("acl", "acl: set by owners here; group: filled elsewhere, shown only")
+    levels: tuple[Level, ...] = setting((), "owner, group and mode of each level, from the first folder down to raw")
 
 
 @dataclass(frozen=True, slots=True)
 class SealRules:
-    undo_minutes: int = 15
-    confirm: str = "dialog"
-    reverify_days: int = 180  # after which the nightly pass reads a sealed session again; 0: never
+    undo_minutes: int = setting(15, "how long whoever sealed can undo it; 0: never")
+    confirm: str = setting("dialog", "where a seal is confirmed: dialog, or page (one that notebooks cannot reach)")
+    reverify_days: int = setting(180, "after which the nightly pass reads a sealed session again; 0: never")
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRules:
-    keep_days: int = 3650
-    rotate_mb: int = 64
+    keep_days: int = setting(3650, "how long lines of the audit are kept")
+    rotate_mb: int = setting(64, "size at which a file of the audit is closed")
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A row of the table of tools: a URL or command template, and what it opens (extensions, file, folder, any)."""
 
-    name: str
-    opens: tuple[str, ...] = ("any",)
-    url: str = ""
-    command: str = ""
-    text: str = ""
-    icon: str = ""
-    group: str = "open"
-    note: str = ""
-    needs: tuple[str, ...] = ()  # services without which the row does not show
-    kernel: str = ""  # of a line of Python: the notebook kernel that can run it, where not every one can
+    name: str = field(metadata={"says": "what it is called; the name of a built-in one replaces that"})
+    opens: tuple[str, ...] = setting(("any",), "endings of files, or file, folder, any")
+    url: str = setting("", "address to open; may hold {path}, {hub} and the other services")
+    command: str = setting("", "line to run in a shell")
+    text: str = setting("", "text to paste")
+    icon: str = setting("", "name of an icon")
+    group: str = setting("open", "where it is shown: open, transfer, mount or copy")
+    note: str = setting("", "a sentence beside it")
+    needs: tuple[str, ...] = setting((), "services without which the row does not show")
+    kernel: str = setting("", "of a line of Python: the notebook kernel that can run it, where not every one can")
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """The site file, or what stands in for it when there is only a root."""
 
-    root: str  # the disk path of the tree's root
-    name: str = "modama"
-    account: str = ""
-    administrators: str = ""
-    minimum_uid: int = 1000
-    instruments: tuple[str, ...] = ()  # the accounts that microscopes write with; `@name` is a group of them
-    instruments_quiet_s: int = 60  # a file of theirs is taken to be finished so long after its last change
+    root: str = field(metadata={"says": "path of the tree's root on this machine; needed"})
+    name: str = setting("modama", "name of the site, and of the folder in which people find the tree")
+    account: str = setting("", "account that owns projects and sessions; empty: root")
+    administrators: str = setting("", "group of the system whose members administrate the data, and may unseal")
+    minimum_uid: int = setting(1000, "the smallest number of a person's account")
+    instruments: tuple[str, ...] = setting((), "accounts that microscopes write with; @name is a group of them")
+    instruments_quiet_s: int = setting(60, "seconds after its last change when a microscope's file is finished")
     areas: tuple[Area, ...] = ()
     any_area: bool = True  # every top-level folder is an area (MODAMA_ROOT alone)
     seal: SealRules = SealRules()
