@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_modama.keeper.workers import PACKAGE
+from jupyter_modama.service.port import started_at
 from jupyter_modama.service.scopes import SERVICE, custom_scopes, user_scopes
 from jupyter_modama.testing.accounts import Account
 from jupyter_modama.testing.accounts import _python as everybodys_python
@@ -98,7 +99,7 @@ class Hub:
     process: subprocess.Popen[bytes] | None = None
     log: Path = Path()
     words: list[str] = field(default_factory=list)
-    tokens: dict[str, str] = field(default_factory=dict)
+    orphans: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def prefix(self) -> str:
@@ -185,18 +186,26 @@ class Hub:
     def service_state(self) -> Path:
         return self.facility.folder / "service-state"
 
+    def kill_hub(self) -> None:
+        """Kill the hub alone: its proxy and the service are orphans then, until it is started again."""
+        assert self.process is not None
+        self.orphans += children(self.process.pid)
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the hub, and what it has started."""
         if self.process is None:
             return
-        mine = children(self.process.pid)
+        mine = [*children(self.process.pid), *self.orphans]
         if self.process.poll() is None:
             self.process.send_signal(how)
         self.process.wait(PATIENCE_S)
         if how is not signal.SIGKILL:
-            for pid in mine:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            for pid, started in mine:
+                if started_at(pid) == started:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
         self.process = None
 
 
@@ -209,14 +218,18 @@ def running_hub(
     services: Iterable[Mapping[str, Any]] = (),
     roles: Iterable[Mapping[str, Any]] = (),
     scopes: Iterable[str] | None = None,
+    rules: Mapping[str, Any] | None = None,
 ) -> Iterator[Hub]:
     """A hub that runs, with the service as the facility's service account; the keeper is to run already.
 
-    `more`: lines of its configuration. `scopes`: what its people have, by default all that they need.
+    `more`: lines of its configuration. `scopes`: what its people have, by default all that they need. `rules`: of the
+    site file's table [service].
     """
     proxy = shutil.which("configurable-http-proxy")
     assert proxy is not None, "configurable-http-proxy is missing: make setup"
-    hub = prepared_hub(facility, people, proxy, more=more, services=services, roles=roles, scopes=scopes)
+    hub = prepared_hub(
+        facility, people, proxy, more=more, services=services, roles=roles, scopes=scopes, rules=rules or {}
+    )
     try:
         hub.start()
         yield hub
@@ -233,6 +246,7 @@ def prepared_hub(
     services: Iterable[Mapping[str, Any]],
     roles: Iterable[Mapping[str, Any]],
     scopes: Iterable[str] | None,
+    rules: Mapping[str, Any],
 ) -> Hub:
     """A hub that is still to be started."""
     everybody = (*people, facility.admin)
@@ -249,7 +263,7 @@ def prepared_hub(
         admin_token=secrets.token_hex(16),
         log=folder / "hub.log",
     )
-    _describe(facility, hub, int(service.rpartition(":")[2]))
+    _describe(facility, hub, {"port": int(service.rpartition(":")[2]), "token_cache_s": TOKEN_CACHE_S, **rules})
     mine = [{"name": "test-admin", "api_token": hub.admin_token}, _service(facility, service)]
     given = {
         "public": public,
@@ -278,19 +292,24 @@ def prepared_hub(
 def _service(facility: Facility, url: str) -> dict[str, Any]:
     """The service, managed by the hub, with an account of its own."""
     words = [everybodys_python(), "-I", "-c", START, PACKAGES, "--site", str(facility.site_file)]
-    return {"name": SERVICE, "url": url, "command": words, "user": facility.service.login, "oauth_no_confirm": True}
+    return {
+        "name": SERVICE,
+        "url": url,
+        "command": words,
+        "user": facility.service.login,
+        "oauth_no_confirm": True,
+        "oauth_client_allowed_scopes": user_scopes()[1:],
+    }
 
 
-def _describe(facility: Facility, hub: Hub, port: int) -> None:
+def _describe(facility: Facility, hub: Hub, rules: Mapping[str, Any]) -> None:
     """Say in the site file and in the tree where the service is."""
     state = hub.service_state
     state.mkdir(mode=0o700)
     os.chown(state, facility.service.uid, facility.service.gid)
+    told = {"account": facility.service.login, "keeper": f"{facility.folder}/keeper.sock", "state": f"{state}", **rules}
     with facility.site_file.open("a") as file:
-        file.write(
-            f'\n[service]\naccount = "{facility.service.login}"\nport = {port}\n'
-            f'keeper = "{facility.folder / "keeper.sock"}"\nstate = "{state}"\ntoken_cache_s = {TOKEN_CACHE_S}\n'
-        )
+        file.write("\n[service]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items()))
     (facility.root / ".modama/site.json").write_text(json.dumps({"service": hub.prefix}))
 
 
@@ -318,10 +337,10 @@ def fetch(url: str, data: bytes | None = None, headers: Mapping[str, str] | None
             return Answer(error.code, error.headers, error.read())
 
 
-def children(pid: int) -> list[int]:
-    """The processes that a process has started, and theirs."""
-    found: list[int] = []
+def children(pid: int) -> list[tuple[int, int]]:
+    """The processes that a process has started, and theirs: each with when it began, since numbers are used again."""
+    found: list[tuple[int, int]] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in task.read_text().split():
-            found += [int(child), *children(int(child))]
+            found += [(int(child), started_at(int(child))), *children(int(child))]
     return found

@@ -30,7 +30,8 @@ def site_hub(facility: Facility, people: Accounts) -> Iterator[Hub]:
     """A hub with a form to sign in, on a site that has a Nextcloud and says whom to ask."""
     with facility.site_file.open("a") as file:
         file.write(
-            f'\n[services]\nnextcloud = {{ url = "{EXAMPLE}", mount = "/ER-C" }}\nssh = {{ host = "data.example.org" }}\n'
+            f'\n[services]\nnextcloud = {{ url = "{EXAMPLE}", mount = "/ER-C" }}\n'
+            'ssh = { host = "data.example.org" }\n'
             '[pages]\nintro = "Data of the microscopes."\ncontact = "data@example.org"\n'
             'report = "mailto:help@example.org"\nvpn_only = ["transfer"]\n'
         )
