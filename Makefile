@@ -10,6 +10,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := $(CURDIR)/.venv
 TOOLS := $(CURDIR)/.tools
 DEMO := $(CURDIR)/.demo
+# Where people's servers can reach it, whoever owns this checkout.
+DEMO_HUB ?= /var/lib/modama-demo
 DONE := .make
 export PATH := $(TOOLS)/bin:$(VENV)/bin:$(PATH)
 export MODAMA_LIBERTEM_VENV ?= $(CURDIR)/.venv-libertem
@@ -27,7 +29,7 @@ SIDEBAR_SOURCES := $(shell find labextension/src labextension/style labextension
 LINK := $(VENV)/share/jupyter/labextensions/@modama/labextension
 link-sidebar = mkdir -p $(dir $(LINK)); rm -rf $(LINK) jupyter_modama/_lab/install.json; ln -sfn $(CURDIR)/jupyter_modama/_lab $(LINK)
 
-.PHONY: help setup demo test test-python test-js check format bench build clean drift types
+.PHONY: help setup demo demo-hub demo-hub-clean test test-python test-js check format bench build clean drift types
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +39,7 @@ help: ## List the targets
 setup: ## Get everything that is needed: Python packages, Node.js, the sidebar, a browser, LiberTEM
 	@$(MAKE) --no-print-directory $(DONE)/system
 	@$(MAKE) --no-print-directory -j2 $(DONE)/python $(DONE)/sidebar
-	@$(MAKE) --no-print-directory $(DONE)/browser $(DONE)/libertem
+	@$(MAKE) --no-print-directory $(DONE)/browser $(DONE)/hub $(DONE)/libertem
 
 $(DONE)/system: .ci/system
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and there is none here"; exit 1; }
@@ -72,6 +74,10 @@ $(DONE)/browser: .ci/browser | $(DONE)/node
 	.ci/browser $(TOOLS)
 	@touch $@
 
+$(DONE)/hub: .ci/hub-tools | $(DONE)/node
+	.ci/hub-tools $(TOOLS)
+	@touch $@
+
 $(DONE)/modules: labextension/package.json labextension/yarn.lock labextension/.yarnrc.yml | $(DONE)/node
 	cd labextension && jlpm install --immutable | { grep -v YN0013 || true; }
 	@touch $@
@@ -91,6 +97,17 @@ $(DONE)/libertem: $(wildcard jupyter_modama/libertem/environment.py jupyter_moda
 demo: setup ## Start JupyterLab with the sidebar on two projects of real data; Ctrl-C stops everything
 	python -m jupyter_modama.demo make $(DEMO)/storage
 	@python .ci/demo.py $(DEMO)
+
+demo-hub: setup ## As root: a whole hub for two people, with sign-in, service, keeper and mounts; Ctrl-C ends it
+	@[ "$$(id -u)" = 0 ] || { echo "this makes accounts and mounts: sudo make demo-hub"; exit 1; }
+	@mkdir -p $(DEMO_HUB)
+	.ci/people-python $(DEMO_HUB)/venv
+	@[ "$(LIBERTEM)" = no ] || [ -x $(DEMO_HUB)/libertem/bin/python ] || \
+		$(DEMO_HUB)/venv/bin/python -m jupyter_modama.libertem.environment install --venv $(DEMO_HUB)/libertem
+	@python .ci/demo_hub.py $(DEMO_HUB)
+
+demo-hub-clean: ## As root: remove the accounts and the data of the demo's hub
+	python .ci/demo_hub.py $(DEMO_HUB) --clean
 
 test: setup ## Run the whole suite: Python, TypeScript, browser
 	@$(MAKE) --no-print-directory test-js
@@ -116,11 +133,14 @@ drift: ## Check that generated files are what their sources say
 		|| { echo "openapi.json is not what the operations say: make types"; exit 1; }
 	python -m jupyter_modama.server.reference | diff -u docs/operations.md - \
 		|| { echo "docs/operations.md is not what the operations say: make types"; exit 1; }
+	python -m hub_config settings | diff -u docs/settings.md - \
+		|| { echo "docs/settings.md is not what the classes of the site file say: make types"; exit 1; }
 	cd labextension && jlpm types:check
 
 types: ## Generate openapi.json and the TypeScript types from the operations
 	python -m jupyter_modama.server.openapi > labextension/src/api/openapi.json
 	python -m jupyter_modama.server.reference > docs/operations.md
+	python -m hub_config settings > docs/settings.md
 	cd labextension && jlpm types
 
 format: ## Format and mend what can be mended by itself

@@ -21,6 +21,7 @@ from hub_config.config_sign_in import set_sign_in
 from hub_config.secret_files import kept_secret
 from jupyter_modama.core.errors import Invalid
 from jupyter_modama.core.model import Site
+from jupyter_modama.core.site_file import SIGN_IN
 from jupyter_modama.service.scopes import ACCESS, SERVICE, custom_scopes, user_scopes
 from jupyter_modama.site import described, managed_by
 
@@ -49,6 +50,7 @@ def configured(c: Any, site_file: str | os.PathLike[str] | None = None) -> Site:
     _set_delegates(c, site)
     _set_idle(c, site)
     set_sign_in(c, site, public)
+    _set_arrival(c, site)
     for sentence in advice(site, public):
         _LOG.warning("%s", sentence)
     return site
@@ -170,6 +172,17 @@ def _set_delegates(c: Any, site: Site) -> None:
         token = kept_secret(state_of(site) / "delegates" / f"{name}.token")
         _add(c.JupyterHub, "services", [{"name": name, "api_token": token}])
         _add(c.JupyterHub, "load_roles", [{"name": f"modama-delegate-{name}", "services": [name], "scopes": [ACCESS]}])
+
+
+def _set_arrival(c: Any, site: Site) -> None:
+    """Who signs in with a verified address takes the invitations to it."""
+    from hub_config.arrival import Arrival  # needs the packages of the hub
+
+    prefix = f"{urlsplit(public_address(site)).path}/services/{SERVICE}"
+    token = state_of(site) / "delegates" / f"{SIGN_IN}.token"
+    c[c.JupyterHub.authenticator_class.__name__].arrival = Arrival(
+        f"http://127.0.0.1:{site.service.port}{prefix}", token
+    )
 
 
 def _set_idle(c: Any, site: Site) -> None:

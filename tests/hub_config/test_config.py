@@ -149,7 +149,7 @@ def test_idle_servers_are_stopped_unless_the_site_says_never(site_file: Written)
     configure(busy, site_file("idle_minutes = 0"))
     row = next(row for row in applied(JupyterHub, idle).services if row["name"] == "modama-idle")
     assert "--timeout=5400" in row["command"]
-    assert [row["name"] for row in applied(JupyterHub, busy).services] == ["modama"]
+    assert [row["name"] for row in applied(JupyterHub, busy).services] == ["modama", "sign-in"]
 
 
 def test_what_comes_before_and_after_the_call_stays(c: Any, site_file: Written) -> None:
@@ -161,7 +161,7 @@ def test_what_comes_before_and_after_the_call_stays(c: Any, site_file: Written) 
     c.JupyterHub.cookie_max_age_days = 1
     c.PamSignIn.minimum_uid = 5000
     hub = applied(JupyterHub, c)
-    assert {row["name"] for row in hub.services} == {"mine", "modama", "modama-idle", "later"}
+    assert {row["name"] for row in hub.services} == {"mine", "modama", "modama-idle", "sign-in", "later"}
     assert hub.cookie_max_age_days == 1
     assert applied(PamSignIn, c).minimum_uid == 5000
     assert dict(c.Spawner.environment)["HTTP_PROXY"] == "http://proxy.example.org"
