@@ -3,9 +3,12 @@
     modama project list                      modama session seal PROJECT SESSION
     modama doctor                            what is wrong here, and what to do about it
     modama init                              make a data tree in the home folder
+    modama login [ADDRESS]                   sign in to the service of a managed tree, with a token of the hub
+    modama logout, modama whoami             forget the token; who one is here and there
     modama completion bash|zsh|fish          let the shell complete commands, projects and paths
 
-MODAMA_SITE names the site file; MODAMA_ROOT alone is enough. The exit code comes from the class of the error.
+MODAMA_SITE names the site file; MODAMA_ROOT alone is enough. MODAMA_TOKEN is a token of the hub for one command. Where
+a path is expected, a permalink does as well. The exit code comes from the class of the error.
 """
 
 from __future__ import annotations
@@ -14,24 +17,21 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jupyter_modama.core.errors import Invalid, ModamaError, StorageError, from_os
-from jupyter_modama.core.model import Actor, DoctorReport, Severity, Site, Via
-from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, perform
-from jupyter_modama.shell import arguments
+from jupyter_modama.core.model import DoctorReport, Severity, Site
+from jupyter_modama.core.operations import OPERATIONS, perform
+from jupyter_modama.shell import arguments, doing
 from jupyter_modama.shell.tables import shown, text_of
+from jupyter_modama.site import load_site
 
 if TYPE_CHECKING:
     from jupyter_modama.store.disk import DiskStore
 
 INTERRUPTED = 130
 UNHEALTHY = 1
-NO_TREE = (
-    "no data tree is named yet: set MODAMA_ROOT to its folder or MODAMA_SITE to the site file, "
-    "or make one with `modama init`"
-)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -76,7 +76,15 @@ def _refused(error: ModamaError, as_json: bool) -> int:
 
 
 def _run(words: list[str]) -> int:
-    special = {"init": _init, "completion": _completion, "__complete": _complete, "--version": _version}
+    special = {
+        "login": _login,
+        "logout": _logout,
+        "whoami": _whoami,
+        "init": _init,
+        "completion": _completion,
+        "__complete": _complete,
+        "--version": _version,
+    }
     if not words or words[0] in {"-h", "--help", "help"}:
         sys.stdout.write(overview())
         return 0
@@ -90,7 +98,7 @@ def _run(words: list[str]) -> int:
         wanted, switches = arguments.read_words(operation, rest)
     except SystemExit as end:  # --help
         return int(end.code or 0)
-    answer = _answer(operation, wanted, switches.json)
+    answer = _examined() if operation.name == "doctor.run" else doing.answer(operation, wanted)
     if switches.json:
         from jupyter_modama.runner import plain
 
@@ -107,80 +115,28 @@ def _print_json(value: Any) -> None:
 # Operations ----------------------------------------------------------------------------------------------------------
 
 
-def _answer(operation: Operation, wanted: Any, as_json: bool) -> Any:
-    if operation.name == "doctor.run":
-        return _examined()
-    site = _site()
-    wanted = arguments.below_root(wanted, site.root)
-    store = _open(site)
-    try:
-        if operation.kind is Kind.LONG:
-            return _long(store, operation, wanted, as_json)
-        if operation.name == "entry.metadata":
-            return _metadata(store, operation, wanted)
-        return perform(operation, wanted, actor=_actor(), store=store)
-    finally:
-        store.close()
-
-
-def _site() -> Site:
-    from jupyter_modama.site import load_site
-
-    site = load_site()
-    if site is None:
-        raise Invalid(what=NO_TREE)
-    return site
-
-
-def _open(site: Site) -> DiskStore:
-    from jupyter_modama.store.disk import DiskStore
-
-    return DiskStore(site)
-
-
-def _actor() -> Actor:
-    from jupyter_modama.store import people
-
-    return Actor(people.me(), Via.CLI)
-
-
-def _long(store: DiskStore, operation: Operation, wanted: Any, as_json: bool) -> Any:
-    """Do long work as a job, which Lab and notebooks see; the bar keeps out of the way of JSON in a file."""
-    from jupyter_modama.runner import Runner
-    from jupyter_modama.shell.progress import Bar, cancelled_by_ctrl_c
-
-    bar = Bar()
-    with cancelled_by_ctrl_c(bar, store.jobs.ask_cancel):
-        return Runner(store).run(operation, wanted, _actor(), on_progress=bar)
-
-
 def _examined() -> DoctorReport:
     """The doctor's report; what keeps the tree from being opened is a finding, too."""
     from jupyter_modama import checks
 
     try:
-        store = _open(_site())
+        store = doing.opened(_site())
     except ModamaError as error:
         return checks.without_tree(error)
     try:
         store.checks += checks.ALL
         operation = OPERATIONS["doctor.run"]
-        report: DoctorReport = perform(operation, operation.wanted(), actor=_actor(), store=store)
+        report: DoctorReport = perform(operation, operation.wanted(), actor=doing.own_actor(), store=store)
         return report
     finally:
         store.close()
 
 
-def _metadata(store: DiskStore, operation: Operation, wanted: Any) -> Any:
-    """Read an EM file in a limited worker, where the packages for that are installed."""
-    from jupyter_modama.readers.previews import Previews
-
-    readers = Previews(store)
-    store.readers = readers
-    try:
-        return perform(operation, wanted, actor=_actor(), store=store)
-    finally:
-        readers.close()
+def _site() -> Site:
+    site = load_site()
+    if site is None:
+        raise Invalid(what=doing.NO_TREE)
+    return site
 
 
 # The rest ------------------------------------------------------------------------------------------------------------
@@ -209,6 +165,31 @@ def _init(words: list[str]) -> int:
     return 0
 
 
+def _login(words: list[str]) -> int:
+    from jupyter_modama.shell import signing_in
+
+    return _ended(signing_in.login, words)
+
+
+def _logout(words: list[str]) -> int:
+    from jupyter_modama.shell import signing_in
+
+    return _ended(signing_in.logout, words)
+
+
+def _whoami(words: list[str]) -> int:
+    from jupyter_modama.shell import signing_in
+
+    return _ended(signing_in.whoami, words)
+
+
+def _ended(command: Callable[[list[str]], int], words: list[str]) -> int:
+    try:
+        return command(words)
+    except SystemExit as end:  # --help
+        return int(end.code or 0)
+
+
 def _completion(words: list[str]) -> int:
     from jupyter_modama.shell.completion import script
 
@@ -220,7 +201,7 @@ def _complete(words: list[str]) -> int:
     from jupyter_modama.shell.completion import candidates
 
     def store() -> DiskStore:
-        return _open(_site())
+        return doing.opened(_site())
 
     sys.stdout.buffer.write(b"".join(os.fsencode(word) + b"\n" for word in candidates(words, store)))
     return 0

@@ -23,6 +23,7 @@ from jupyter_modama.core.roles import role_at
 from jupyter_modama.core.templates import for_url_of_bytes
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+WEB = ("http://", "https://")
 PLACES = {"path", "project", "to"}  # fields that hold a path
 
 
@@ -48,7 +49,7 @@ class Permalink:
 def base_of(site: Site) -> str:
     """The address that all permalinks of a site begin with, without a slash at the end; empty where there is none."""
     said = str(site.services.get("permalink") or "").rstrip("/")
-    managed = site.managed_by if site.managed_by.startswith(("http://", "https://")) else ""
+    managed = site.managed_by if site.managed_by.startswith(WEB) else ""
     return said or managed.rstrip("/")
 
 
@@ -70,7 +71,7 @@ def parse(site: Site, text: str) -> Permalink | None:
 
     Raises: Invalid for an address of another site, PathRefused.
     """
-    if not text.startswith(("http://", "https://")):
+    if not is_link(text):
         return None
     base = base_of(site)
     address = text.split("#")[0].split("?")[0]
@@ -116,6 +117,17 @@ def _seen(store: Store, actor: Actor, folder: TreePath) -> bool:
 
 
 # In the place of paths -----------------------------------------------------------------------------------------------
+
+
+def is_link(text: object) -> bool:
+    """Whether somebody gives a web address in the place of a path."""
+    return isinstance(text, str) and text.startswith(WEB)
+
+
+def holds_link(wanted: Any) -> bool:
+    """Whether a permalink stands where a path is expected."""
+    names = PLACES & {field.name for field in dataclasses.fields(wanted)}
+    return any(is_link(getattr(wanted, name)) for name in names)
 
 
 def with_paths(site: Site, locate: Callable[[LocateEntry], Located], wanted: Any) -> Any:

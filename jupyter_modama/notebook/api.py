@@ -7,7 +7,8 @@
     modama.load("adhoc/p/2024-11-12-test/raw/frame.dm4")          the data of a file, lazily
 
 The tree is the one that the site file or MODAMA_ROOT names; everything is done with the rights of the kernel's person.
-A path is written from the root of the tree, as on the disk, or from the folder of the notebook.
+A path is written from the root of the tree, as on the disk, from the folder of the notebook, or as a permalink. In a
+managed tree the service makes the changes, with the token of the server or of `modama login`.
 Errors are the classes of `jupyter_modama.core.errors`.
 """
 
@@ -19,6 +20,7 @@ from typing import Any, Literal
 from jupyter_modama.core.errors import Invalid
 from jupyter_modama.core.layout import place
 from jupyter_modama.core.model import ProjectPage
+from jupyter_modama.core.permalinks import is_link
 from jupyter_modama.core.projects import is_folder
 from jupyter_modama.notebook import loading
 from jupyter_modama.notebook.entries import PAGE
@@ -42,14 +44,23 @@ def projects(search: str = "") -> Rows[Project]:
 
 
 def project(path: Named) -> Project:
-    """One project, such as `adhoc/skyrmions`. Raises: NotFound, PathRefused."""
+    """One project, such as `adhoc/skyrmions`, or that which a permalink leads into. Raises: NotFound, PathRefused."""
     tree = the_tree()
-    return find_project(tree, tree.path(path))
+    found = tree.path(path)
+    return find_project(tree, (place(tree.store.site, found).project or found) if is_link(path) else found)
 
 
-def session(project: Named, name: str) -> Session:
-    """One session of a project, by its folder's name. Raises: NotFound, PathRefused."""
+def session(project: Named, name: str = "") -> Session:
+    """One session of a project, by its folder's name; or, without a name, that which a permalink leads into.
+
+    Raises: NotFound, PathRefused.
+    """
     tree = the_tree()
+    if not name:
+        where = place(tree.store.site, tree.path(project))
+        if not where.session:
+            raise Invalid(what=f"“{where.path.shown}” lies in no session; please give the name of one")
+        return find_session(tree, where.project, where.session.name)
     return find_session(tree, tree.path(project), name)
 
 

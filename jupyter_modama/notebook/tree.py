@@ -9,12 +9,14 @@ from typing import Any
 
 from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound, PathRefused, printable
 from jupyter_modama.core.model import Actor, Site, Via
-from jupyter_modama.core.operations import OPERATIONS, Kind, perform
+from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, Where, perform
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.permalinks import Permalink, parse
 from jupyter_modama.notebook.progress import Line
 from jupyter_modama.runner import Runner, local_actor
 from jupyter_modama.site import load_site
 from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.tokens import client_of
 
 Named = str | os.PathLike[str]
 
@@ -34,19 +36,31 @@ class Tree:
         """
         row = OPERATIONS[operation]
         asked = row.wanted(**wanted)
+        if self.store.site.managed_by and (row.changes or row.where is Where.SITE):
+            return self._at_service(row, asked)
         if row.kind is not Kind.LONG:
             return perform(row, asked, actor=self.actor, store=self.store)
         with Line(row.name) as line:
             return self.runner.run(row, asked, self.actor, line)
 
-    def path(self, named: Named) -> TreePath:
-        """The path below the root that somebody means, written in any of three ways.
+    def _at_service(self, row: Operation, asked: Any) -> Any:
+        """What changes a managed tree is done by its service, with the token of the server or of `modama login`."""
+        client = client_of(self.store.site, Via.NOTEBOOK)
+        if row.kind is not Kind.LONG:
+            return client.do(row, asked)
+        with Line(row.name) as line:
+            return client.wait(row, asked, line)
 
-        From the root (`adhoc/p/s/raw/a.dm4`), as it lies on the disk (`/storage/adhoc/...`), or from the folder of the
-        notebook (`raw/a.dm4`, `../s/raw`). What exists from the root counts first.
-        Raises: PathRefused.
+    def path(self, named: Named) -> TreePath:
+        """The path below the root that somebody means, written in any of four ways.
+
+        From the root (`adhoc/p/s/raw/a.dm4`), as it lies on the disk (`/storage/adhoc/...`), from the folder of the
+        notebook (`raw/a.dm4`, `../s/raw`), or as a permalink. What exists from the root counts first.
+        Raises: PathRefused, Invalid and NotFound for a permalink that leads nowhere.
         """
         text = os.fspath(named)
+        if (link := parse(self.store.site, text)) is not None:
+            return self._linked(link)
         if not text.startswith("/"):
             below = _plainly(text)
             if below is not None and self._is_there(below):
@@ -59,6 +73,12 @@ class Tree:
         if found is None:
             raise PathRefused(path=printable(text), rule=f"it does not lie in the data tree, {self.store.site.root}")
         return found
+
+    def _linked(self, link: Permalink) -> TreePath:
+        if not link.uuid:
+            return link.rest
+        found = self.do("entry.locate", uuid=link.uuid, rest=link.rest.shown, rest_b64=link.rest.b64)
+        return TreePath.parse(found.path, found.path_b64)
 
     def _below(self, disk: str) -> TreePath | None:
         """A path on the disk as one below the root; links on the way to the root are followed, none below it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -35,12 +36,23 @@ class Events:
 
     def job_changed(self, job: Job) -> None:
         """Tell of a job's change; may be called from any thread."""
-        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-            self._loop.call_soon_threadsafe(self._publish_job, job)
+        self._from_thread(self._publish_job, job)
 
     def _publish_job(self, job: Job) -> None:
         self._seen[job.id] = _stamp(job)
         self._publish("job", job.project, job.session, plain(job))
+
+    def relay(self, event: Event) -> None:
+        """Tell of what somebody else has heard, under an id of our own; may be called from any thread."""
+        self._from_thread(self._publish, event.type, event.project, event.path, event.data)
+
+    def tell(self, kind: str, data: dict[str, Any]) -> None:
+        """Tell of something that lies at no path; may be called from any thread."""
+        self._from_thread(self._publish, kind, "", "", data)
+
+    def _from_thread(self, function: Callable[..., None], *args: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(function, *args)
 
     def _publish(self, kind: str, project: str, path: str, data: dict[str, Any]) -> None:
         event = Event(self._next, kind, project, path, datetime.now(UTC), data)

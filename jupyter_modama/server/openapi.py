@@ -40,6 +40,15 @@ class JobStarted:
 
 
 @dataclasses.dataclass(frozen=True)
+class ServiceStatus:
+    """The service that makes the changes in a managed tree, and how it stands; `says` is a sentence about that."""
+
+    address: str
+    state: str  # here | away | other-version | refused | none
+    says: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Status:
     """What this server is, what it can do, and for whom."""
 
@@ -56,6 +65,8 @@ class Status:
     libertem_note: str
     problem: str
     suggested_root: str
+    service: ServiceStatus
+    missing: list[str]  # what should be mounted in this server and is not, a sentence each
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,16 +13,22 @@ from typing import Any
 import jupyter_modama
 from jupyter_modama import checks
 from jupyter_modama.core.errors import ModamaError, NotFound, Unsupported
-from jupyter_modama.core.model import Actor, EntryKind, Site, Via
-from jupyter_modama.core.operations import Kind, Operation, perform
+from jupyter_modama.core.model import Actor, EntryKind, Located, Site, Via
+from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, Where, perform
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.permalinks import LocateEntry, holds_link, with_paths
+from jupyter_modama.mounts import read_report
 from jupyter_modama.readers.previews import Previews
 from jupyter_modama.runner import Runner, local_actor
 from jupyter_modama.server.events import Events
 from jupyter_modama.server.openapi import JobStarted, OpenedInLibertem, OpenInLibertem, Status, contract
+from jupyter_modama.server.upstream import NO_SERVICE, Upstream
+from jupyter_modama.server.upstream_jobs import OF_JOBS, jobs_of
 from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.tokens import client_of, service_of
 
 THREADS = 16
+LOOKED_AT_S = 3.0  # for whom asks how it stands while the service does not answer
 
 
 class Room:
@@ -36,6 +43,7 @@ class Room:
         self.events: Events | None = None
         self.previews: Previews | None = None
         self.opener: Any = None
+        self.upstream: Upstream | None = None
         self.problem = ""
         self._load = load
 
@@ -58,6 +66,14 @@ class Room:
         self.events = Events(asyncio.get_event_loop(), self.store.jobs)
         self.runner.listen(self.events.job_changed)
         self.threads.submit(self.runner.resume_interrupted, self.actor)
+        if site.managed_by:
+            events = self.events
+            self.upstream = Upstream(
+                service_of(site) or site.managed_by,
+                lambda: client_of(site, Via.LAB),
+                events.relay,
+                lambda status: events.tell("service", dataclasses.asdict(status)),
+            )
 
     @property
     def tree(self) -> DiskStore:
@@ -91,10 +107,23 @@ class Room:
         return await asyncio.get_running_loop().run_in_executor(self.threads, function, *args)
 
     async def perform(self, operation: Operation, wanted: Any) -> Any:
-        """Do an operation: its answer, or for a long one the job that was begun."""
-        store = self.tree
+        """Do an operation, here or at the service: its answer, or for a long one the job that was begun."""
+        if holds_link(wanted):
+            wanted = await self.call(with_paths, self.tree.site, self._located, wanted)
+        if self.upstream is not None and (operation.changes or operation.where is Where.SITE):
+            if operation.name in OF_JOBS and self.runner is not None:
+                return await jobs_of(operation, wanted, self._here, self.upstream)
+            return await self.upstream.ask(operation, wanted)
         if operation.kind is Kind.LONG and self.runner is not None:
             return JobStarted(await self.call(self.runner.start, operation, wanted, self.actor))
+        return await self._here(operation, wanted)
+
+    def _located(self, wanted: LocateEntry) -> Located:
+        found: Located = perform(OPERATIONS["entry.locate"], wanted, actor=self.actor, store=self.tree)
+        return found
+
+    async def _here(self, operation: Operation, wanted: Any) -> Any:
+        store = self.tree
         return await self.call(lambda: perform(operation, wanted, actor=self.actor, store=store))
 
     async def libertem(self, wanted: OpenInLibertem, handler: Any) -> OpenedInLibertem:
@@ -134,6 +163,8 @@ class Room:
             libertem_note=note,
             problem=self.problem,
             suggested_root=str(Path.home() / "modama-data"),
+            service=self.upstream.looked_at(LOOKED_AT_S) if self.upstream else NO_SERVICE,
+            missing=_missing(),
         )
 
     def _libertem(self) -> tuple[bool, str]:
@@ -154,6 +185,8 @@ class Room:
 
     async def close(self) -> None:
         """End jobs at their next step (they go on at the next start), and the workers."""
+        if self.upstream is not None:
+            await asyncio.to_thread(self.upstream.close)
         if self.events is not None:
             self.events.close()
         if self.runner is not None:
@@ -163,3 +196,12 @@ class Room:
         if self.store is not None:
             self.store.close()
         self.threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _missing() -> list[str]:
+    """What should be mounted in this server and is not, a sentence each."""
+    try:
+        report = read_report()
+    except (OSError, ValueError):
+        return ["What is mounted in this server cannot be read; please tell your administrator."]
+    return [f"{row.what}: {row.why}" for row in report.skipped] if report else []
