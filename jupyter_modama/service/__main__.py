@@ -65,10 +65,10 @@ async def serve(settings: Settings) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    sockets = await asyncio.to_thread(take_port, settings.host, settings.port, settings.state)
+    listener = await asyncio.to_thread(take_port, settings.host, settings.port, settings.state)
     room = Room(settings)
     server = HTTPServer(application(room), max_body_size=LARGEST_BODY)
-    server.add_sockets(sockets)
+    server.add_socket(listener)
     room.open()
     _LOG.info("Serving %s at http://%s:%d%s", settings.site.root, settings.host, settings.port, settings.prefix)
     await stop.wait()

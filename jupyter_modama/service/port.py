@@ -17,8 +17,6 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from tornado.netutil import bind_sockets
-
 from jupyter_modama.core.errors import StorageError, Unreachable, from_os
 from jupyter_modama.store import records
 
@@ -27,19 +25,22 @@ GOES_WITHIN_S = 15.0
 _LOG = logging.getLogger(__name__)
 
 
-def take_port(host: str, port: int, state: Path) -> list[socket.socket]:
-    """Listening sockets; an orphan of ours has gone before.
+def take_port(host: str, port: int, state: Path) -> socket.socket:
+    """A listening socket; an orphan of ours has gone before.
 
     Raises: Unreachable where somebody else holds the port, StorageError.
     """
     for asked in (False, True):
         try:
-            found = bind_sockets(port, host)
+            found = socket.create_server(
+                (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128
+            )
         except OSError as error:
             if error.errno != errno.EADDRINUSE or asked or not _orphan_gone(state):
                 where = f"the port {port} of {host}"
                 raise Unreachable(what="the service", why=f"it cannot have {where}: {error.strerror}") from error
         else:
+            found.setblocking(False)
             _write_down(state)
             return found
     raise AssertionError("unreachable")

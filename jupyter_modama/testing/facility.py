@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,13 @@ def admins(admin: Account) -> Iterator[str]:
 
 @pytest.fixture
 def facility(root: Path, service: Account, admin: Account, admins: str, people: Accounts) -> Iterator[Facility]:
+    with made_facility(root, service, admin, admins) as made:
+        yield made
+
+
+@contextmanager
+def made_facility(root: Path, service: Account, admin: Account, admins: str) -> Iterator[Facility]:
+    """A managed tree; all keepers that were started for it have ended by themselves, or at the end."""
     with trees.reachable_folder() as folder:
         yield from _facility(root, folder, service, admin, admins)
 

@@ -45,7 +45,7 @@ def test_unit_starts_what_there_is() -> None:
     """The command line of the unit is one that the keeper takes."""
     words = unit("modama-keeper.service")["Service"]["ExecStart"].split()
     assert words[1:4] == ["-I", "-m", "jupyter_modama.keeper"]
-    asked = start._asked([word if word != "modama" else "root" for word in words[4:-2]] + ["--peer-uid", "990"])
+    asked = start._asked([word if word != "modama-service" else "root" for word in words[4:-2]] + ["--peer-uid", "990"])
     assert (str(asked.site), asked.peer_uid, str(asked.state)) == ("/etc/modama/site.toml", 990, start.STATE)
     assert f"/var/lib/{unit('modama-keeper.service')['Service']['StateDirectory']}" == start.STATE
 
