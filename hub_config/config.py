@@ -158,7 +158,7 @@ def _set_service(c: Any, site: Site, file: Path) -> None:
     row: dict[str, Any] = {
         "name": SERVICE,
         "url": f"http://127.0.0.1:{site.service.port}",
-        "command": [sys.executable, "-m", "jupyter_modama.service", "--site", str(file)],
+        "command": [sys.executable, "-I", "-m", "jupyter_modama.service", "--site", str(file)],
         "oauth_no_confirm": True,
         "oauth_client_allowed_scopes": user_scopes()[1:],
         "environment": {"MODAMA_SITE": str(file)},
@@ -194,7 +194,7 @@ def _set_idle(c: Any, site: Site) -> None:
             "in [hub]"
         )
     timeout = site.hub.idle_minutes * 60
-    command = [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={timeout}"]
+    command = [sys.executable, "-I", "-m", "jupyterhub_idle_culler", f"--timeout={timeout}"]
     _add_service(c, site, {"name": IDLE, "command": [*command, f"--cull-every={min(timeout, 300)}"]}, IDLE_SCOPES)
 
 

@@ -127,7 +127,7 @@ def test_the_service_runs_as_its_own_account_and_people_may_use_it(c: Any, site_
     hub = applied(JupyterHub, c)
     row = next(row for row in hub.services if row["name"] == "modama")
     assert row["url"] == "http://127.0.0.1:8777"
-    assert row["command"] == [sys.executable, "-m", "jupyter_modama.service", "--site", str(file)]
+    assert row["command"] == [sys.executable, "-I", "-m", "jupyter_modama.service", "--site", str(file)]
     assert row.get("user") == ("modama" if os.geteuid() == 0 else None)
     assert set(user_scopes()) <= hub.extra_user_scopes
     assert set(user_scopes()) <= set(c.Spawner.server_token_scopes)
