@@ -63,9 +63,8 @@ def with_mounts(base: type[Spawner], site: Site, site_file: str = "") -> type[Sp
     """A spawner of the hub, and the mounts of `site` beside all that it does."""
     kind = kind_of(base)
     mixin = LocalMounts if kind == "local" else BatchMounts if kind == "batch" else RenderedMounts
-    made = type(f"Modama{base.__name__}", (mixin, base), {"modama_kind": kind, "modama_site": site})
-    made.modama_site_file = site_file  # type: ignore[attr-defined]
-    return made
+    given = {"modama_kind": kind, "modama_site": site, "modama_site_file": site_file, "__module__": __name__}
+    return type(f"Modama{base.__name__}", (mixin, base), given)
 
 
 def kind_of(base: type[Spawner]) -> str:

@@ -154,6 +154,26 @@ def check_ssh() -> Iterator[Finding]:
         yield Finding("ssh", WARNING, f"this ssh does not know the cipher {CIPHER}", "leave `-c` out of the commands")
 
 
+def check_mounts() -> Iterator[Finding]:
+    """Whether this server has all mounts that it should have."""
+    from jupyter_modama.mounts import VARIABLE, read_report
+
+    try:
+        report = read_report()
+    except (OSError, ValueError) as error:
+        step = "stop this server and start it again; if that does not help, please tell your administrator"
+        yield Finding("mounts", WARNING, f"what {VARIABLE} names cannot be read: {error}", step)
+        return
+    if report is None:
+        return
+    for one in report.skipped:
+        step = "stop this server and start it again; if that does not help, please tell your administrator"
+        yield Finding("mounts", WARNING, f"{one.what} is not mounted: {one.why}", step)
+    if not report.skipped:
+        kind = {"acl": "the whole tree", "live": "your projects, as they change"}.get(report.mode, "your projects")
+        yield Finding("mounts", OK, f"{kind} at {report.target}")
+
+
 def check_python() -> Iterator[Finding]:
     """Which versions run here."""
     yield Finding("versions", OK, f"jupyter-modama {jupyter_modama.__version__}, Python {sys.version.split()[0]}")
@@ -167,4 +187,5 @@ ALL: tuple[Check, ...] = (
     ("server extension", check_server_extension),
     ("sidebar", check_sidebar),
     ("ssh", check_ssh),
+    ("mounts", check_mounts),
 )

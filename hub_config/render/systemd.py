@@ -27,7 +27,7 @@ def render(plan: MountPlan, views: str) -> Rendered:
     return Rendered(
         plan,
         added={"unit_extra_properties": {name: literal(value) for name, value in properties.items()}},
-        before=tuple(literal(word) for word in linking(plan.links)),
+        before=tuple(literal(word.replace("$", "$$")) for word in linking(plan.links)),  # systemd fills in variables
     )
 
 
