@@ -43,6 +43,7 @@ class Told:
     version: str = ""
     contract: str = ""
     person: Person | None = None
+    keeper: str = ""  # here | away, where the service has one
 
 
 class ServiceClient:

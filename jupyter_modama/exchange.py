@@ -121,6 +121,7 @@ class Exchange:
             "Accept": "application/json",
             "Authorization": f"token {self.token}",
             "User-Agent": f"jupyter-modama/{version.VERSION}",
+            "Modama-Version": version.VERSION,
             "Modama-Via": self.via.value,
         }
         return found if body is None else found | {"Content-Type": "application/json"}

@@ -31,7 +31,9 @@ from jupyter_modama.core.operations import Operation
 from jupyter_modama.server.openapi import ServiceStatus
 
 THREADS = 8
+NOTICED_S = 10.0  # the service looks after its other half every few seconds
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
+KEEPER_AWAY = "the service is there, but its keeper, which makes the changes in the data, is not running"
 NO_SERVICE = ServiceStatus("", "none", "")
 _STATES: tuple[tuple[type[ModamaError], str], ...] = (
     (VersionMismatch, "other-version"),
@@ -55,6 +57,7 @@ class Upstream:
         self.status = ServiceStatus(address, "away", "the service is being asked for the first time")
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="modama-service")
         self._closed, self._look, self._looked = threading.Event(), threading.Event(), threading.Event()
+        self._again = threading.Timer(NOTICED_S, self._wake)
         self._connection: socket.socket | None = None
         # A daemon: a server that ends does not wait for a service that does not answer.
         self._watch = threading.Thread(target=self._watched, name="modama-service-news", daemon=True)
@@ -72,11 +75,26 @@ class Upstream:
         try:
             answer: dict[str, Any] = self._client().call(operation.name, asked(operation, wanted))
         except (Unreachable, NotSignedIn):
-            self._look.set()  # the watch finds out how it stands
+            self._doubt()
             raise
         if self.status.state != "here":
             self._look.set()
         return answer
+
+    def _doubt(self) -> None:
+        """Have the watch find out how it stands, and once more when the service itself has noticed."""
+        self._wake()
+        if not self._again.is_alive():
+            self._again = threading.Timer(NOTICED_S, self._wake)
+            self._again.daemon = True
+            with suppress(RuntimeError):  # begun by another thread at this moment
+                self._again.start()
+
+    def _wake(self) -> None:
+        """Have the watch look, also while it listens to a service whose other half is gone."""
+        self._look.set()
+        if self._connection is not None:
+            _shut(self._connection)
 
     def looked_at(self, patience_s: float) -> ServiceStatus:
         """How it stands; looked at now, where it was not there."""
@@ -106,12 +124,15 @@ class Upstream:
         """A caller of the service, where it is there and takes us."""
         try:
             client = self._client()
-            client.status()
+            told = client.status()
         except ModamaError as error:
             self._is(_state_of(error), str(error))
             return None
         except Exception as error:  # whatever it is, the watch goes on
             self._is("away", str(StorageError(what="asking the service", why=type(error).__name__)))
+            return None
+        if told.keeper == "away":
+            self._is("away", KEEPER_AWAY)
             return None
         self._is("here", "")
         return client
@@ -139,9 +160,7 @@ class Upstream:
     def close(self) -> None:
         """Stop; what was begun at the service goes on there."""
         self._closed.set()
-        self._look.set()
-        if self._connection is not None:
-            _shut(self._connection)
+        self._wake()
         self.threads.shutdown(wait=False, cancel_futures=True)
         self._watch.join(2.0)
 

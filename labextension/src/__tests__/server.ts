@@ -109,6 +109,8 @@ export const status = (facts: Partial<Status> = {}): Status => ({
     libertem_note: '',
     problem: '',
     suggested_root: '/home/me/modama-data',
+    service: { address: '', state: 'none', says: '' },
+    missing: [],
     ...facts
 });
 

@@ -10,6 +10,7 @@ import { dataPath } from '../lab/paths';
 import { copyText, openInLibertem, openInNotebook, start } from '../services/actions';
 import type { Modama } from '../services/modama';
 import { Nearby } from '../services/nearby';
+import { takesChanges } from '../services/upstream';
 import { IModama } from '../tokens';
 import { PANEL } from './sidebar';
 
@@ -190,11 +191,17 @@ function addPanelCommands(app: JupyterFrontEnd, modama: Modama): void {
             }
         });
     const inSession = () => here().view === 'session';
+    const changes = () => takesChanges(modama.upstream.state.get());
     add(CommandIDs.showPanel, trans.__('Projects and Sessions'), () => undefined);
     add(CommandIDs.startLibertem, trans.__('LiberTEM'), () =>
         host.open(`${api.base}modama-libertem/`, trans.__('LiberTEM'))
     );
-    add(CommandIDs.newProject, trans.__('New MODAMA Project…'), () => ask.set({ kind: 'new-project' }));
+    add(
+        CommandIDs.newProject,
+        trans.__('New MODAMA Project…'),
+        () => ask.set({ kind: 'new-project' }),
+        changes
+    );
     add(
         CommandIDs.newSession,
         trans.__('New MODAMA Session…'),
@@ -204,8 +211,9 @@ function addPanelCommands(app: JupyterFrontEnd, modama: Modama): void {
                 ask.set({ kind: 'new-session', project: place.project });
             }
         },
-        () => here().view === 'project' || inSession()
+        () => changes() && (here().view === 'project' || inSession())
     );
+    modama.upstream.state.subscribe(() => app.commands.notifyCommandChanged());
     places.current.subscribe(() => app.commands.notifyCommandChanged());
     modama.selected.subscribe(() => app.commands.notifyCommandChanged());
 }
@@ -227,7 +235,8 @@ function addSessionCommands(
             label,
             describedBy: DESCRIBED,
             icon: args => (args.isPalette ? undefined : modamaIcon),
-            isEnabled: applies,
+            isEnabled: args =>
+                applies(args) && (action === 'verify' || takesChanges(modama.upstream.state.get())),
             isVisible: args => !args.browser || applies(args),
             execute: async args => {
                 const place = places.current.get();

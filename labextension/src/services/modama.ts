@@ -5,6 +5,7 @@ import { Jobs } from './jobs';
 import { News } from './news';
 import { Places, type Around } from './place';
 import { ServerPart } from './serverpart';
+import { Upstream } from './upstream';
 import { Value } from './value';
 
 /** A dialog that is open, and what it is about. */
@@ -31,6 +32,7 @@ export class Modama {
     readonly jobs: Jobs;
     readonly places: Places;
     readonly server: ServerPart;
+    readonly upstream: Upstream;
     readonly ask = new Value<Ask | undefined>(undefined);
     /** The entry that commands and menus act on. */
     readonly selected = new Value<Entry | undefined>(undefined);
@@ -48,6 +50,7 @@ export class Modama {
         this.jobs = new Jobs(api, host, this.news);
         this.places = new Places(host.store);
         this.server = new ServerPart(api, version);
+        this.upstream = new Upstream(api, this.server, this.news, () => this.changed());
         const ended = new Set<string>();
         this.jobs.all.subscribe(() => {
             for (const job of this.jobs.all.get().values()) {
@@ -87,6 +90,7 @@ export class Modama {
     dispose(): void {
         this.news.dispose();
         this.jobs.dispose();
+        this.upstream.dispose();
     }
 
     private started = false;

@@ -10,6 +10,7 @@ import { FolderView } from './FolderView';
 import { Box, Button, Loading, ProblemBox } from './parts';
 import { ProjectsView } from './ProjectsView';
 import { ProjectView } from './ProjectView';
+import { MissingBanner, ServiceBanner } from './ServiceBanner';
 import { SessionView } from './SessionView';
 import { useSubmit } from './useSubmit';
 
@@ -59,6 +60,8 @@ function Guard({ children }: { children: ReactNode }): JSX.Element {
     return (
         <>
             {state.otherBuild && <OtherBuild again={() => void modama.start()} />}
+            <ServiceBanner />
+            <MissingBanner missing={state.status.missing ?? []} />
             {state.status.mode === 'no-tree' ? <NoTree status={state.status} /> : children}
         </>
     );

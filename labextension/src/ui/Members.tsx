@@ -31,17 +31,17 @@ export function Members({ project, canManage }: { project: Project; canManage: b
             ))}
             <div className="mo-toolbar">
                 {canChange && (
-                    <Button icon="project" onClick={() => ask.set({ kind: 'members', project })}>
+                    <Button changes icon="project" onClick={() => ask.set({ kind: 'members', project })}>
                         {trans.__('Manage members…')}
                     </Button>
                 )}
                 {canManage && (
-                    <Button icon="eye" onClick={() => ask.set({ kind: 'visibility', project })}>
+                    <Button changes icon="eye" onClick={() => ask.set({ kind: 'visibility', project })}>
                         {trans.__('Who can read…')}
                     </Button>
                 )}
                 {canChange && (
-                    <Button onClick={() => ask.set({ kind: 'transfer', project })}>
+                    <Button changes onClick={() => ask.set({ kind: 'transfer', project })}>
                         {trans.__('Transfer…')}
                     </Button>
                 )}
@@ -76,7 +76,9 @@ function NotAdopted({ project, canAdopt }: { project: Project; canAdopt: boolean
                 )}
             </p>
             {canAdopt && (
-                <Button onClick={() => ask.set({ kind: 'adopt', project })}>{trans.__('Adopt…')}</Button>
+                <Button changes onClick={() => ask.set({ kind: 'adopt', project })}>
+                    {trans.__('Adopt…')}
+                </Button>
             )}
         </Box>
     );

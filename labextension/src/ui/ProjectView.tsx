@@ -29,6 +29,7 @@ export function ProjectView({ project, path_b64 }: { project: string; path_b64?:
             <ProjectFacts project={found.answer} />
             <div className="mo-toolbar">
                 <Button
+                    changes
                     icon="plus"
                     look="main"
                     onClick={() => ask.set({ kind: 'new-session', project, path_b64 })}
@@ -37,6 +38,7 @@ export function ProjectView({ project, path_b64 }: { project: string; path_b64?:
                 </Button>
                 {EDITORS.has(found.answer.role) && (
                     <Button
+                        changes
                         icon="pen"
                         onClick={() =>
                             found.answer && ask.set({ kind: 'edit-project', project: found.answer })

@@ -24,7 +24,7 @@ export function ProjectsView(): JSX.Element {
     return (
         <section className="mo-page" aria-label={trans.__('Projects')}>
             <div className="mo-toolbar">
-                <Button icon="plus" look="main" onClick={() => ask.set({ kind: 'new-project' })}>
+                <Button changes icon="plus" look="main" onClick={() => ask.set({ kind: 'new-project' })}>
                     {trans.__('New project…')}
                 </Button>
             </div>

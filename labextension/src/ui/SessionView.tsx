@@ -66,7 +66,7 @@ function Actions({ session }: { session: Session }): JSX.Element {
     return (
         <div className="mo-toolbar">
             {can('seal') && (
-                <Button icon="lock" look="main" onClick={() => ask.set({ kind: 'seal', session })}>
+                <Button changes icon="lock" look="main" onClick={() => ask.set({ kind: 'seal', session })}>
                     {session.state === 'interrupted' ? trans.__('Go on sealing…') : sealWord}
                 </Button>
             )}
@@ -81,17 +81,22 @@ function Actions({ session }: { session: Session }): JSX.Element {
             )}
             {can('undo_seal') && <UndoButton session={session} />}
             {can('unseal') && (
-                <Button icon="unlock" look="danger" onClick={() => ask.set({ kind: 'unseal', session })}>
+                <Button
+                    changes
+                    icon="unlock"
+                    look="danger"
+                    onClick={() => ask.set({ kind: 'unseal', session })}
+                >
                     {trans.__('Unseal…')}
                 </Button>
             )}
             {mayAsk(session) && (
-                <Button icon="unlock" onClick={() => ask.set({ kind: 'request-unseal', session })}>
+                <Button changes icon="unlock" onClick={() => ask.set({ kind: 'request-unseal', session })}>
                     {trans.__('Request unseal…')}
                 </Button>
             )}
             {can('update') && (
-                <Button icon="pen" onClick={() => ask.set({ kind: 'edit-session', session })}>
+                <Button changes icon="pen" onClick={() => ask.set({ kind: 'edit-session', session })}>
                     {trans.__('Edit…')}
                 </Button>
             )}
@@ -132,6 +137,7 @@ function UndoButton({ session }: { session: Session }): JSX.Element | null {
     }
     return (
         <Button
+            changes
             icon="undo"
             onClick={() => void start(modama, 'session.undo_seal', session)}
             title={trans.__('You sealed this; until then you can take it back yourself')}
@@ -160,7 +166,7 @@ function RemoveButton({ session }: { session: Session }): JSX.Element {
         }
     };
     return (
-        <Button icon="close" onClick={() => void remove()}>
+        <Button changes icon="close" onClick={() => void remove()}>
             {trans.__('Remove…')}
         </Button>
     );

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import type { ApiProblem } from '../api/problem';
-import { useTrans } from './context';
+import { takesChanges } from '../services/upstream';
+import { useModama, useTrans, useValue } from './context';
 import { Icon, type IconName } from './icons';
 
 interface ButtonProps {
@@ -14,20 +15,44 @@ interface ButtonProps {
     submit?: boolean;
     /** The whole of what the words on it are short for. */
     label?: string;
+    /** It changes something, which a managed tree takes only while its service is there. */
+    changes?: boolean;
 }
 
-export function Button({ children, icon, look = 'plain', submit, label, ...rest }: ButtonProps): JSX.Element {
+export function Button({
+    children,
+    icon,
+    look = 'plain',
+    submit,
+    label,
+    changes = false,
+    ...rest
+}: ButtonProps): JSX.Element {
+    const off = useWhyOff(changes);
+    const shown = off ? { ...rest, disabled: true, title: off } : rest;
     return (
         <button
             type={submit ? 'submit' : 'button'}
             className={`mo-button mo-button-${look}`}
             aria-label={label}
             title={label}
-            {...rest}
+            {...shown}
         >
             {icon && <Icon name={icon} />}
             {children}
         </button>
+    );
+}
+
+/** Why what changes something is off now; undefined where it is not. */
+function useWhyOff(changes: boolean): string | undefined {
+    const trans = useTrans();
+    const { state } = useValue(useModama().upstream.state);
+    if (!changes || takesChanges({ state })) {
+        return undefined;
+    }
+    return trans.__(
+        'Not possible now: the service of this site, which makes all changes, cannot be used. See above.'
     );
 }
 
