@@ -51,6 +51,8 @@ def brought_by(statement: str) -> set[str]:
         "jupyter_modama.core.operations",
         "jupyter_modama.store.disk",
         "jupyter_modama.runner",
+        "jupyter_modama.client",
+        "jupyter_modama.cli",
         "jupyter_modama.keeper.__main__",
         "jupyter_modama.keeper.worker",
     ],
