@@ -21,6 +21,7 @@ from jupyter_modama.service.auth import Caller, Hub, actor_of, admit
 from jupyter_modama.service.events import Follower, News
 from jupyter_modama.service.jobs import JOB_OPERATIONS, AllJobs, ReadingJobs
 from jupyter_modama.service.limits import Limit
+from jupyter_modama.service.mail import Post
 from jupyter_modama.service.observing import Numbers
 from jupyter_modama.service.reading import Reading
 from jupyter_modama.service.scopes import CAPABILITIES
@@ -42,6 +43,7 @@ class Room:
         rules = self.site.service
         self.hub = Hub(settings.hub_api, settings.hub_token, rules.token_cache_s)
         self.keys = KeeperKeys(rules.keeper)
+        self.post = Post(self.site)
         self.reading = Reading(self.keys)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="modama-call")
         self._seeing = ThreadPoolExecutor(SEEING, thread_name_prefix="modama-sees")
@@ -101,6 +103,8 @@ class Room:
         answer = await self.call(self._answered, operation.name, wanted, actor)
         if operation.changes:
             self._tell(operation, wanted, answer)
+        if operation.name == "project.invite":
+            self.threads.submit(self.post.invited, answer, actor)
         return 200, answer
 
     def _answered(self, name: str, wanted: Any, actor: Actor) -> dict[str, Any]:
