@@ -72,7 +72,10 @@ def find(venv: Path | None = None) -> Path:
     venv = venv or folder()
     python = venv / "bin" / "python"
     marker = _marker(venv).get("libertem")
-    if not python.exists():
+    if os.path.lexists(python) and not os.access(python, os.F_OK):
+        why = "its Python lies where you may not use it, or is gone; please tell your administrator"
+        raise Unreachable(what="LiberTEM", why=why)
+    if not os.access(python, os.F_OK):
         raise Unreachable(what="LiberTEM", why=f"it is not installed here yet; please run `{INSTALL}` in a terminal")
     if marker is None:
         raise Unreachable(

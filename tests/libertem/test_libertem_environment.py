@@ -20,6 +20,14 @@ def quick(venv: Path) -> Path:
     return environment.install(venv, requirements=["pip"], prime=False)
 
 
+def test_environment_whose_python_cannot_be_used_is_said(tmp_path: Path) -> None:
+    """Its link leads into a folder that is closed, or to nothing: an answer and no crash."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").symlink_to("/nowhere/python")
+    with pytest.raises(Unreachable, match="may not use"):
+        environment.find(tmp_path)
+
+
 def test_missing_environment_names_the_command(tmp_path: Path) -> None:
     """The error says what to run."""
     with pytest.raises(Unreachable, match="environment install"):
