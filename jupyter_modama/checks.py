@@ -174,6 +174,32 @@ def check_mounts() -> Iterator[Finding]:
         yield Finding("mounts", OK, f"{kind} at {report.target}")
 
 
+def check_service() -> Iterator[Finding]:
+    """Whether the service of a managed tree is there, and takes this person's token."""
+    from jupyter_modama.core.errors import ManagedTree
+    from jupyter_modama.core.model import Via
+    from jupyter_modama.site import load_site
+    from jupyter_modama.tokens import client_of
+
+    site = load_site()
+    if site is None or not site.managed_by:
+        return
+    try:
+        client = client_of(site, Via.CLI)
+        told = client.status()
+    except ManagedTree as error:
+        yield Finding("service", NOTE, f"{error}", "modama login")
+    except ModamaError as error:
+        yield Finding("service", WARNING, str(error), "what reads works meanwhile; `modama whoami` tries again")
+    else:
+        who = told.person.login if told.person else "somebody"
+        if told.keeper == "away":
+            step = "on the machine of the data: systemctl status modama-keeper"
+            yield Finding("service", WARNING, f"{client.address} is there, but its keeper is not", step)
+        else:
+            yield Finding("service", OK, f"{client.address} knows you as {who}")
+
+
 def check_python() -> Iterator[Finding]:
     """Which versions run here."""
     yield Finding("versions", OK, f"jupyter-modama {jupyter_modama.__version__}, Python {sys.version.split()[0]}")
@@ -187,5 +213,6 @@ ALL: tuple[Check, ...] = (
     ("server extension", check_server_extension),
     ("sidebar", check_sidebar),
     ("ssh", check_ssh),
+    ("service", check_service),
     ("mounts", check_mounts),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,20 @@ def test_every_check_answers_here() -> None:
     """No row of the table breaks on the machine that runs the tests."""
     for name, check in checks.ALL:
         assert all(finding.check and finding.found for finding in check()), name
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a managed tree is one that root has marked")
+def test_service_of_a_managed_tree_is_looked_at(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a token how one signs in; with one that nobody answers, that; in an unmanaged tree nothing."""
+    for name in ("MODAMA_TOKEN", "JUPYTERHUB_API_TOKEN", "MODAMA_SERVICE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MODAMA_ROOT", str(root))
+    assert list(checks.check_service()) == []
+    (root / ".modama").mkdir()
+    (root / ".modama/site.json").write_text(json.dumps({"service": "http://127.0.0.1:1/services/modama"}))
+    [finding] = checks.check_service()
+    assert (finding.severity, finding.next_step) == (Severity.NOTE, "modama login")
+    monkeypatch.setenv("MODAMA_TOKEN", "t")
+    [finding] = checks.check_service()
+    assert finding.severity is Severity.WARNING
+    assert "does not answer" in finding.found
