@@ -83,6 +83,7 @@ class DiskStore:
             self.root_fd = os.open(site.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise StorageError(what=f"opening the data tree {site.root}", why=error.strerror or str(error)) from error
+        self._names_file = state / "names.lock"
         self.audit = FileAudit(state / "audit.jsonl", site.audit if keeps_tree else None)
         self.jobs = JobFolder(state / "jobs")
         self.readers: Readers = NoReaders()
@@ -304,10 +305,13 @@ class DiskStore:
 
     @contextmanager
     def names_locked(self, folder: TreePath) -> Iterator[None]:
-        """Keep other programs of ours from creating names in a folder meanwhile."""
-        with self.opened(folder, FOLDER) as fd:
+        """Keep other programs of this person, or of the system, from creating names in a folder meanwhile."""
+        with self.opened(folder, FOLDER) as fd, ExitStack() as kept:
+            with self.translated(folder, "locking"):
+                file = locks.private_file(self._names_file)
+                kept.callback(os.close, file)
             try:
-                with locks.names_locked(fd):
+                with locks.names_locked(file, fd):
                     yield
             except BlockingIOError as error:  # what the block raises are errors of ours
                 raise Conflict(what=f"“{folder.shown}” is busy; please try again in a moment") from error
