@@ -29,6 +29,7 @@ from jupyter_modama.core.ports import Access, Check, Listing, Readers, Rule, Sta
 from jupyter_modama.store import changes, doctor, gates, locks, people, records, rights
 from jupyter_modama.store.audit import FileAudit
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
+from jupyter_modama.store.connections import Connections
 from jupyter_modama.store.gates import DiskGates
 from jupyter_modama.store.index import Index
 from jupyter_modama.store.ingest import Ingest
@@ -93,6 +94,7 @@ class DiskStore:
         self.proof = DiskProof(self)
         self.path_seals = DiskPathSeals(self)
         self.checks: list[Check] = doctor.checks(self.root_fd, site)
+        self.connections = Connections()
         self._snapshots = Snapshots()
 
     def close(self) -> None:
