@@ -16,6 +16,7 @@ from jupyter_modama.core.projects import is_folder
 from jupyter_modama.core.records import changed_record, record_or_warning
 from jupyter_modama.core.roles import acts_for, role_at
 from jupyter_modama.core.seal_state import read_state
+from jupyter_modama.core.sealed_paths import check_nothing_sealed
 from jupyter_modama.core.sessions import (
     MADE_OF,
     NOTES,
@@ -70,6 +71,7 @@ def _folder_asked_for(store: Store, actor: Actor, wanted: MakeSession) -> tuple[
         if path.name in (record_or_warning(store, path, "session")[0].get(MADE_OF) or ()):
             return where, True
         raise AlreadyExists(what=f"a session “{path.shown}” (a folder with “{where.raw.name}” in it)")
+    check_nothing_sealed(store, where)
     _check_mine(store, actor, stat, where)
     return where, False
 
@@ -138,6 +140,7 @@ def _move_asked_for(store: Store, actor: Actor, wanted: MoveEntry) -> tuple[Plac
         raise Invalid(what=f"“{old.path.shown}” holds the tree together and is not moved; move what is in it")
     if to.path.below(old.path):
         raise Invalid(what=f"“{old.path.shown}” cannot be moved into itself")
+    check_nothing_sealed(store, old)
     _check_mine(store, actor, stat, old)
     for where in (old, to):
         _check_writable(store, where)

@@ -20,6 +20,7 @@ from jupyter_modama.core.ports import Store
 from jupyter_modama.core.projects import project_paths, session_names
 from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.core.reverify import reverify_sealed
+from jupyter_modama.core.sealed_path_moves import mend_sealed_paths
 from jupyter_modama.core.spreading import is_kept, reported
 
 MOST_NAMED = 100
@@ -76,10 +77,23 @@ def run_nightly(store: Store, actor: Actor, wanted: RunNightly) -> Generator[Pro
         *([f"and {len(problems) - MOST_NAMED} more"] if len(problems) > MOST_NAMED else []),
     )
     if not wanted.look_only:
+        named += yield from _sealed_paths(store, wanted.area)
         named += yield from reverify_sealed(store, actor, wanted.area)
     return NightlyReport(
         len(paths), night.ended, night.finished, night.mended, night.differing, named, _sentence(night, len(problems))
     )
+
+
+def _sealed_paths(store: Store, area: str) -> Generator[Progress, None, tuple[str, ...]]:
+    """Find again what was sealed by its path where folders above it were renamed; answers what is to be known of it."""
+    said: list[str] = []
+    for path in project_paths(store, area):
+        yield Progress("projects", 0, 0, "projects", path.shown)
+        try:
+            said += mend_sealed_paths(store, path)
+        except ModamaError as error:
+            said.append(f"{path.shown}: {printable(str(error))}")
+    return tuple(said[:MOST_NAMED])
 
 
 def _kept(store: Store, area: str) -> Iterator[tuple[str, TreePath]]:

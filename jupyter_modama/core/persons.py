@@ -17,12 +17,12 @@ from jupyter_modama.core.audit import AuditLine, ListAudit, is_by, page_of, said
 from jupyter_modama.core.errors import Invalid, ModamaError, NotAllowed, ReasonMissing, printable
 from jupyter_modama.core.layout import area_of
 from jupyter_modama.core.model import Actor, Job, Person, PersonKind, Progress, Role
-from jupyter_modama.core.path_seals import RECORD as SEALED_PATHS
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
 from jupyter_modama.core.projects import project_paths, session_names
 from jupyter_modama.core.roles import role_at
 from jupyter_modama.core.seal_state import SEAL, seal_protection
+from jupyter_modama.core.sealed_paths import RECORD as SEALED_PATHS
 
 LINES = 1000
 PROJECT_RECORDS, SESSION_RECORDS = ("project",), ("session", SEAL)

@@ -1532,6 +1532,7 @@ export interface components {
         };
         /**
          * PersonKind
+         * @description External: with an account here, from another institution, as the site's group says. Unknown: a number alone.
          * @enum {unknown}
          */
         PersonKind: "external" | "internal" | "unknown";
@@ -1797,7 +1798,9 @@ export interface components {
         };
         /**
          * SealedPath
-         * @description A file or folder that is sealed; `state`: sealed, sealing (under way or cut off), unsealing, open.
+         * @description A file or folder that is sealed.
+         *
+         *         `state`: sealed, sealing (under way or cut off), unsealing, open, or gone where nothing is there any more.
          */
         SealedPath: {
             path: string;
