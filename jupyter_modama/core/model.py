@@ -25,6 +25,8 @@ class Role(IntEnum):
 
 
 class PersonKind(StrEnum):
+    """External: with an account here, from another institution, as the site's group says. Unknown: a number alone."""
+
     INTERNAL = "internal"
     EXTERNAL = "external"
     UNKNOWN = "unknown"
@@ -587,6 +589,7 @@ class Site:
     account: str = ""
     administrators: str = ""
     minimum_uid: int = 1000
+    externals: str = ""  # the group of accounts whose people belong to other institutions
     instruments: tuple[str, ...] = ()  # the accounts that microscopes write with; `@name` is a group of them
     instruments_quiet_s: int = 60  # a file of theirs is taken to be finished so long after its last change
     areas: tuple[Area, ...] = ()

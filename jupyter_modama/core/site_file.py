@@ -32,7 +32,10 @@ SERVICES: dict[str, dict[str, str]] = {
     "workstation": {"path": "folder"},
 }
 AS_TEXT = {"hub", "permalink"}
-SITE_KEYS = ("name", "root", "account", "administrators", "minimum_uid", "instruments", "instruments_quiet_s")
+SITE_KEYS = (
+    *("name", "root", "account", "administrators", "minimum_uid"),
+    *("externals", "instruments", "instruments_quiet_s"),
+)
 TABLES = ("site", "areas", "seal", "audit", "services", "tool", "delegates")
 KINDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "a table", list: "a list", tuple: "a list"}
 

@@ -105,10 +105,10 @@ class DiskStore:
     # who -----------------------------------------------------------------------------------------------------------
 
     def me(self) -> Person:
-        return people.me()
+        return people.seen_by(self.site, people.me())
 
     def person(self, uid: int) -> Person:
-        return people.person(uid)
+        return people.seen_by(self.site, people.person(uid))
 
     def group(self, gid: int) -> str:
         return people.group(gid)
@@ -158,10 +158,12 @@ class DiskStore:
         return os.geteuid() if account is None else account
 
     def find_people(self, text: str, limit: int) -> tuple[Person, ...]:
-        return people.find(text, limit, self.site.minimum_uid)
+        found = people.find(text, limit, self.site.minimum_uid)
+        return tuple(people.seen_by(self.site, one) for one in found)
 
     def person_named(self, text: str) -> Person | None:
-        return people.named(text)
+        found = people.named(text)
+        return found and people.seen_by(self.site, found)
 
     def members_locked(self, project: TreePath) -> AbstractContextManager[None]:
         return self.gates.locked(project)

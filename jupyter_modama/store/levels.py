@@ -127,7 +127,7 @@ def _settings(site: Site, name: str) -> Iterator[Finding]:
     for account in (site.account, *(one for one in site.instruments if not one.startswith("@"))):
         if account and people.uid_of(account) is None:
             yield Finding(name, FAILURE, f"there is no account “{account}”, which the site file names", "make it")
-    for group in (site.administrators, *(one[1:] for one in site.instruments if one.startswith("@"))):
+    for group in (site.administrators, site.externals, *(one[1:] for one in site.instruments if one.startswith("@"))):
         try:
             if group:
                 grp.getgrnam(group)
