@@ -70,9 +70,17 @@ describe('the members of a project', () => {
     test('are managed by owners only', async () => {
         await showing(shared({ role: 'member' }));
         expect(await screen.findByRole('button', { name: 'Check rights…' })).toBeTruthy();
+        expect(screen.getByRole('button', { name: 'New session…' })).toHaveProperty('disabled', false);
         for (const name of ['Manage members…', 'Who can read…', 'Transfer…']) {
             expect(screen.queryByRole('button', { name })).toBeNull();
         }
+    });
+
+    test('who only reads makes no sessions, and is told why', async () => {
+        await showing(shared({ role: 'reader' }));
+        const button = await screen.findByRole('button', { name: 'New session…' });
+        expect(button).toHaveProperty('disabled', true);
+        expect(button.title).toBe('You can read this project; its owners can make you a member.');
     });
 
     test('that a group brings are not managed here, and it is said where', async () => {
@@ -309,11 +317,13 @@ describe('the rights in a project', () => {
         });
         const dialog = await open('Check rights…');
         expect(await dialog.findByText(/^12 entries do not grant/)).toBeTruthy();
-        expect(dialog.getByText('adhoc/p/a.dm4')).toBeTruthy();
+        expect(dialog.getByText('a.dm4').title).toBe('adhoc/p/a.dm4');
+        expect(dialog.queryByText('What was found:')).toBeNull();
         expect(dialog.getByText('and 11 more')).toBeTruthy();
         expect(dialog.getByText(/^Looked at: 40 files, 1 folder;/)).toBeTruthy();
         press(dialog, 'Repair');
         expect(await dialog.findByText(/^11 entries were mended/)).toBeTruthy();
+        expect(dialog.getByText('What was found:')).toBeTruthy();
         expect(dialog.getByText(/^1 of them belongs to somebody else/)).toBeTruthy();
         expect(dialog.queryByRole('button', { name: 'Repair' })).toBeNull();
         expect(api.of('project.check')).toEqual([{ project: 'adhoc/p' }]);

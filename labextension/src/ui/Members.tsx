@@ -35,17 +35,17 @@ export function Members({ project, canManage }: { project: Project; canManage: b
                         {trans.__('Manage members…')}
                     </Button>
                 )}
-                {canManage && (
-                    <Button icon="eye" onClick={() => ask.set({ kind: 'visibility', project })}>
-                        {trans.__('Who can read…')}
-                    </Button>
-                )}
                 {canChange && (
                     <Button onClick={() => ask.set({ kind: 'transfer', project })}>
                         {trans.__('Transfer…')}
                     </Button>
                 )}
-                <Button icon="check" onClick={() => ask.set({ kind: 'rights', project })}>
+                {canManage && (
+                    <Button icon="eye" onClick={() => ask.set({ kind: 'visibility', project })}>
+                        {trans.__('Who can read…')}
+                    </Button>
+                )}
+                <Button onClick={() => ask.set({ kind: 'rights', project })}>
                     {trans.__('Check rights…')}
                 </Button>
             </div>

@@ -12,6 +12,7 @@ import { StateBadge } from './state';
 const PAGE = 100;
 /** Who may change what a project says about itself. */
 const EDITORS = new Set(['owner', 'administrator']);
+const MAKERS = new Set(['member', ...EDITORS]);
 
 /** One project: whose it is, how large, and its sessions. */
 export function ProjectView({ project, path_b64 }: { project: string; path_b64?: string }): JSX.Element {
@@ -31,6 +32,12 @@ export function ProjectView({ project, path_b64 }: { project: string; path_b64?:
                 <Button
                     icon="plus"
                     look="main"
+                    disabled={!MAKERS.has(found.answer.role)}
+                    title={
+                        MAKERS.has(found.answer.role)
+                            ? undefined
+                            : trans.__('You can read this project; its owners can make you a member.')
+                    }
                     onClick={() => ask.set({ kind: 'new-session', project, path_b64 })}
                 >
                     {trans.__('New session…')}
