@@ -103,6 +103,7 @@ LINES = {
     "session.undo_seal": ("session undo-seal adhoc/p s", "state: writable"),
     "session.unseal": ("session unseal adhoc/p s --reason mistake", "state: writable"),
     "session.request_unseal": ("session request-unseal adhoc/p s --reason crooked", "reason: crooked"),
+    "session.decline_unseal": ("session decline-unseal adhoc/p s --reason no", "declined because: no"),
     "session.requests": ("session requests", "crooked"),
     "session.verify": ("session verify adhoc/p s", "files: 1"),
     "folder.list": ("folder list adhoc/p/s/raw --sort -size", "2.0 KiB"),
@@ -129,7 +130,8 @@ NEEDS_ROOT = {
     "person.find",
     "person.forget",
 }  # somebody else, or the system
-NEEDS_SEAL = {"session.undo_seal", "session.request_unseal", "session.requests", "session.unseal", "session.verify"}
+NEEDS_REQUEST = {"session.decline_unseal", "session.requests"}
+NEEDS_SEAL = {"session.undo_seal", "session.request_unseal", *NEEDS_REQUEST, "session.unseal", "session.verify"}
 
 
 def prepare(operation: str, do: Any, store: Any) -> None:
@@ -146,7 +148,7 @@ def prepare(operation: str, do: Any, store: Any) -> None:
         (Path(store.site.root) / "adhoc/p/s/analysis/out.dat").write_bytes(b"result")
     if operation in {"path.unseal", "path.verify"}:
         do("path.seal", path="adhoc/p/s/analysis/out.dat")
-    if operation == "session.requests":
+    if operation in NEEDS_REQUEST:
         do("session.request_unseal", project="adhoc/p", session="s", reason="crooked")
 
 

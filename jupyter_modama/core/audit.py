@@ -274,6 +274,7 @@ PHRASES = {
     "session.verify": ("verify session", "verified session"),
     "session.own_ingest": ("bring files into", "brought files into"),
     "session.request_unseal": ("ask for unsealing session", "asked for unsealing session"),
+    "session.decline_unseal": ("decline unsealing session", "declined unsealing session"),
     "path.seal": ("seal", "sealed"),
     "path.unseal": ("unseal", "unsealed"),
     "path.verify": ("verify", "verified"),

@@ -172,6 +172,21 @@ class Summary:
 class Session:
     project: str
     name: str
+@dataclass(frozen=True, slots=True)
+class UnsealRequest:
+    """Who asks for which session to be unsealed, and why; where it was declined, by whom, when and why."""
+
+    project: str
+    session: str
+    by: Person
+    at: datetime
+    reason: str
+    path_b64: str = ""
+    declined_by: Person | None = None
+    declined_at: datetime | None = None
+    declined_because: str = ""
+
+
     path: str
     raw: str
     derived: str
@@ -194,6 +209,7 @@ class Session:
     warning: str = ""
 
 
+    request: UnsealRequest | None = None  # the latest of this seal; shown to members
 # Entries -------------------------------------------------------------------------------------------------------------
 
 

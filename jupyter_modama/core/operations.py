@@ -165,7 +165,8 @@ ROWS = (
         "session.unseal", unsealing.unseal_session, R.ADMINISTRATOR, K.LONG, S.SESSION, check=unsealing.check_unseal
     ),
     Operation("session.request_unseal", requests.request_unseal, R.MEMBER, K.CHANGE, S.SESSION),
-    Operation("session.requests", requests.list_requests, R.ADMINISTRATOR, K.READ, S.SITE),
+    Operation("session.decline_unseal", requests.decline_unseal, R.ADMINISTRATOR, K.CHANGE, S.SESSION),
+    Operation("session.requests", requests.list_requests, R.SIGNED_IN, K.READ, S.SITE),
     Operation(
         "session.verify",
         verifying.verify_session,

@@ -37,6 +37,7 @@ VERBS = (
     "session.undo_seal",
     "session.unseal",
     "session.request_unseal",
+    "session.decline_unseal",
     "entry.move",
     "path.seal",
     "path.unseal",
@@ -48,7 +49,7 @@ VERBS = (
 )
 READ_AS = "keeper.read_as"  # a worker for a person
 KNOWN_BY = ("hub-token", "delegate")
-NEVER_DELEGATED = ("session.unseal", "path.unseal", "person.export", "person.forget")
+NEVER_DELEGATED = ("session.unseal", "session.decline_unseal", "path.unseal", "person.export", "person.forget")
 LONGEST_NAME = 200
 
 
