@@ -34,6 +34,7 @@ from jupyter_modama.core import (
     sessions,
     spreading,
     surveying,
+    tidying,
     unsealing,
     verifying,
 )
@@ -192,6 +193,8 @@ ROWS = (
     Operation("entry.metadata", entries.read_metadata, R.READER, K.READ, S.PATH),
     Operation("entry.links", links.list_links, R.READER, K.READ, S.PATH),
     Operation("entry.move", moving.move_entry, R.MEMBER, K.LONG, S.PATH, check=moving.check_move),
+    Operation("entry.rename", tidying.rename_entry, R.MEMBER, K.CHANGE, S.PATH),
+    Operation("entry.remove", tidying.remove_entry, R.MEMBER, K.CHANGE, S.PATH),
     Operation("path.seal", path_seals.seal_path, R.ADMINISTRATOR, K.LONG, S.PATH, check=path_seals.check_seal_path),
     Operation(
         "path.unseal", path_seals.unseal_path, R.ADMINISTRATOR, K.LONG, S.PATH, check=path_seals.check_unseal_path

@@ -39,6 +39,8 @@ VERBS = (
     "session.request_unseal",
     "session.decline_unseal",
     "entry.move",
+    "entry.rename",
+    "entry.remove",
     "path.seal",
     "path.unseal",
     "site.nightly",

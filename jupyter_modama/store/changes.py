@@ -125,6 +125,19 @@ def move(old_parent: int, old: str, new_parent: int, new: str) -> None:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
 
 
+def is_same(now: Stat, then: Stat) -> bool:
+    """Whether an entry is still the one that was looked at, and belongs to the same person."""
+    return (now.inode, now.device, now.kind, now.uid) == (then.inode, then.device, then.kind, then.uid)
+
+
+def remove(parent: int, name: str, is_folder: bool) -> None:
+    """Remove a file, or a folder that is empty. Raises: OSError."""
+    if is_folder:
+        os.rmdir(name, dir_fd=parent)
+    else:
+        os.unlink(name, dir_fd=parent)
+
+
 # Removing a session --------------------------------------------------------------------------------------------------
 
 

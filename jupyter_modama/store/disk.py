@@ -23,10 +23,10 @@ from jupyter_modama.core.errors import (
     from_os,
 )
 from jupyter_modama.core.layout import RECORDS, is_records, place
-from jupyter_modama.core.model import EntryMetadata, Person, Site, Summary
+from jupyter_modama.core.model import EntryKind, EntryMetadata, Person, Site, Summary
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Access, Check, Listing, Readers, Rule, Stat
-from jupyter_modama.store import changes, doctor, gates, locks, people, records, rights
+from jupyter_modama.store import changes, doctor, gates, locks, makers, people, records, rights
 from jupyter_modama.store.audit import FileAudit
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
 from jupyter_modama.store.connections import Connections
@@ -152,6 +152,14 @@ class DiskStore:
         return True
 
     @cached_property
+    def made_by(self, path: TreePath) -> int:
+        """Whose an entry is: its owner, or from whom the system took a folder over."""
+        found = self.stat(path)
+        if found.kind is not EntryKind.FOLDER or not self.trusted_uid(found.uid):
+            return found.uid
+        with self.opened(path, FOLDER, "looking at") as fd, self.translated(path, "looking at"):
+            return makers.made_by(fd) if self.trusted_uid(os.fstat(fd).st_uid) else found.uid
+
     def account_uid(self) -> int:
         """Whom what the system makes belongs to."""
         account = people.uid_of(self.site.account) if self.site.account else None
@@ -404,6 +412,22 @@ class DiskStore:
                 if error.errno != errno.ENOTEMPTY:
                     raise
                 first = TreePath(str(error.filename or "something new")).shown
+    def remove(self, entry: Stat) -> None:
+        """Remove a file, or an empty folder, that is still what was looked at.
+
+        Raises: NotEmpty, Conflict where something else has the name now.
+        """
+        with self.opened(entry.path.parent, FOLDER, "removing from") as parent, self.translated(entry.path, "removing"):
+            if not changes.is_same(stat_at(parent, entry.path.name, entry.path), entry):
+                raise Conflict(what=f"“{entry.path.shown}” was replaced meanwhile; please load the folder again")
+            try:
+                changes.remove(parent, entry.path.name, entry.kind is EntryKind.FOLDER)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+                raise NotEmpty(what=f"folder {entry.path.shown}", first="something in it") from error
+            os.fsync(parent)
+
                 raise NotEmpty(what=f"session {path.shown}", first=first) from error
 
     def own_ingest(self, session: TreePath) -> int:

@@ -20,6 +20,7 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import acl, flags
 from jupyter_modama.store.apart import Tell, apart
 from jupyter_modama.store.beneath import FILE, PATH_ONLY
+from jupyter_modama.store.makers import take_over
 from jupyter_modama.store.status import is_immutable_at, is_mount
 from jupyter_modama.store.walk import Node, walk
 
@@ -194,8 +195,8 @@ class Pass:
         return Drift.OTHER_GROUP if self.gid is not None and status.st_gid != self.gid else None
 
     def _mend_folder(self, fd: int, status: os.stat_result) -> None:
-        if self.system_uid is not None and status.st_uid != self.system_uid:
-            os.fchown(fd, self.system_uid, -1)
+        if self.system_uid is not None:
+            take_over(fd, self.system_uid)
         if self.gid is not None:
             os.fchown(fd, -1, self.gid)
         os.fchmod(fd, status.st_mode & 0o7777 | STICKY_SETGID)

@@ -20,6 +20,7 @@ from typing import Any
 
 from jupyter_modama.core.errors import (
     AlreadyExists,
+    Conflict,
     CursorExpired,
     NotAllowed,
     NotEmpty,
@@ -288,6 +289,9 @@ class MemoryStore:
         self._node(project).owners = uids
         return True
 
+    def made_by(self, path: TreePath) -> int:
+        return self._node(path).uid
+
     def find_people(self, text: str, limit: int) -> tuple[Person, ...]:
         found = (one for one in self.people if one.login.startswith(text) and one.uid >= self.site.minimum_uid)
         return tuple(itertools.islice(found, limit))
@@ -507,6 +511,15 @@ class MemoryStore:
         for stat in self._everything(path):
             if stat.kind is not EntryKind.FOLDER and stat.path not in spared and not is_own_record(path, stat.path):
                 raise NotEmpty(what=f"session {path.shown}", first=stat.path.shown)
+    def remove(self, entry: Stat) -> None:
+        parent, node = self._folder(entry.path.parent, WRITE | ENTER), self._node(entry.path)
+        if node.inode != entry.inode:
+            raise Conflict(what=f"“{entry.path.shown}” was replaced meanwhile")
+        if node.inner:
+            raise NotEmpty(what=f"folder {entry.path.shown}", first=next(iter(node.inner)))
+        del parent.inner[entry.path.name]
+        parent.modified = self._tick()
+
         del parent.inner[path.name]
 
     def _everything(self, path: TreePath) -> Iterator[Stat]:

@@ -111,6 +111,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/entry.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove a file of one's own, or a folder that is empty. */
+        post: operations["entry.remove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/entry.rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a file or folder that one made another name in its folder. */
+        post: operations["entry.rename"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/entry.show": {
         parameters: {
             query?: never;
@@ -612,6 +646,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/session.decline_unseal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answer a request to unseal with no, and a reason, which the members of the project see. */
+        post: operations["session.decline_unseal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/session.list": {
         parameters: {
             query?: never;
@@ -705,10 +756,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List which sessions people ask to have unsealed, those who ask longest first. */
+        /** List which sessions people ask to have unsealed, those who ask longest first; members see their projects'. */
         get: operations["session.requests.get"];
         put?: never;
-        /** List which sessions people ask to have unsealed, those who ask longest first. */
+        /** List which sessions people ask to have unsealed, those who ask longest first; members see their projects'. */
         post: operations["session.requests"];
         delete?: never;
         options?: never;
@@ -974,6 +1025,15 @@ export interface components {
             sample: string;
             /** @default  */
             technique: string;
+            /** @default  */
+            path_b64: string;
+        };
+        /** DeclineUnseal */
+        DeclineUnseal: {
+            project: string;
+            session: string;
+            /** @default  */
+            reason: string;
             /** @default  */
             path_b64: string;
         };
@@ -1365,10 +1425,19 @@ export interface components {
             /** @default  */
             cursor: string;
         };
-        /** ListRequests */
+        /**
+         * ListRequests
+         * @description Of an area, of a `project`, or of one `session` in it; otherwise of all projects that one is a member of.
+         */
         ListRequests: {
             /** @default  */
             area: string;
+            /** @default  */
+            project: string;
+            /** @default  */
+            session: string;
+            /** @default  */
+            path_b64: string;
         };
         /** ListSessions */
         ListSessions: {
@@ -1605,6 +1674,14 @@ export interface components {
             /** @default null */
             counted_at: string | null;
             /** @default null */
+            free_bytes: number | null;
+            /** @default null */
+            quota_bytes: number | null;
+            /** @default null */
+            quota_left_bytes: number | null;
+            /** @default null */
+            backed_up: string | null;
+            /** @default null */
             sessions: number | null;
             /** @default null */
             unsealed: number | null;
@@ -1652,6 +1729,12 @@ export interface components {
             /** @default  */
             next_step: string;
         };
+        /** RemoveEntry */
+        RemoveEntry: {
+            path: string;
+            /** @default  */
+            path_b64: string;
+        };
         /** RemoveSession */
         RemoveSession: {
             project: string;
@@ -1665,6 +1748,16 @@ export interface components {
          */
         Removed: {
             path: string;
+        };
+        /**
+         * RenameEntry
+         * @description `name`: the new name, in the same folder.
+         */
+        RenameEntry: {
+            path: string;
+            name: string;
+            /** @default  */
+            path_b64: string;
         };
         /** RenameProject */
         RenameProject: {
@@ -1858,6 +1951,8 @@ export interface components {
             role: string;
             /** @default [] */
             actions: string[];
+            /** @default null */
+            request: components["schemas"]["UnsealRequest"] | null;
             /** @default  */
             path_b64: string;
             /** @default  */
@@ -2045,7 +2140,7 @@ export interface components {
         };
         /**
          * UnsealRequest
-         * @description Who asks for which session to be unsealed, and why.
+         * @description Who asks for which session to be unsealed, and why; where it was declined, by whom, when and why.
          */
         UnsealRequest: {
             project: string;
@@ -2055,10 +2150,21 @@ export interface components {
             reason: string;
             /** @default  */
             path_b64: string;
+            /** @default null */
+            declined_by: components["schemas"]["Person"] | null;
+            /** @default null */
+            declined_at: string | null;
+            /** @default  */
+            declined_because: string;
         };
-        /** UnsealRequests */
+        /**
+         * UnsealRequests
+         * @description `more`: there are further ones; these are then not the oldest.
+         */
         UnsealRequests: {
             items: components["schemas"]["UnsealRequest"][];
+            /** @default false */
+            more: boolean;
         };
         /** UnsealSession */
         UnsealSession: {
@@ -2557,6 +2663,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "entry.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemoveEntry"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Removed"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "entry.rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameEntry"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entry"];
                 };
             };
             /** @description an error */
@@ -3805,6 +3977,39 @@ export interface operations {
             };
         };
     };
+    "session.decline_unseal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeclineUnseal"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnsealRequest"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "session.list.get": {
         parameters: {
             query: {
@@ -4010,6 +4215,9 @@ export interface operations {
         parameters: {
             query?: {
                 area?: string;
+                project?: string;
+                session?: string;
+                path_b64?: string;
             };
             header?: never;
             path?: never;
