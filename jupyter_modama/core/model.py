@@ -169,10 +169,6 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    project: str
-    name: str
-@dataclass(frozen=True, slots=True)
 class UnsealRequest:
     """Who asks for which session to be unsealed, and why; where it was declined, by whom, when and why."""
 
@@ -187,6 +183,10 @@ class UnsealRequest:
     declined_because: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    project: str
+    name: str
     path: str
     raw: str
     derived: str
@@ -205,11 +205,11 @@ class UnsealRequest:
     notes: str = ""
     role: str = "reader"
     actions: tuple[str, ...] = ()
+    request: UnsealRequest | None = None  # the latest of this seal; shown to members
     path_b64: str = ""
     warning: str = ""
 
 
-    request: UnsealRequest | None = None  # the latest of this seal; shown to members
 # Entries -------------------------------------------------------------------------------------------------------------
 
 
