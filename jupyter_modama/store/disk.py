@@ -151,7 +151,6 @@ class DiskStore:
                 return False
         return True
 
-    @cached_property
     def made_by(self, path: TreePath) -> int:
         """Whose an entry is: its owner, or from whom the system took a folder over."""
         found = self.stat(path)
@@ -160,6 +159,7 @@ class DiskStore:
         with self.opened(path, FOLDER, "looking at") as fd, self.translated(path, "looking at"):
             return makers.made_by(fd) if self.trusted_uid(os.fstat(fd).st_uid) else found.uid
 
+    @cached_property
     def account_uid(self) -> int:
         """Whom what the system makes belongs to."""
         account = people.uid_of(self.site.account) if self.site.account else None
@@ -398,20 +398,6 @@ class DiskStore:
             os.fsync(source)
             os.fsync(target)
 
-    def remove_session_folder(self, path: TreePath, notes: Stat | None) -> None:
-        """Remove a session that holds only folders, its own record and these untouched notes.
-
-        Anything else, and anything that appears meanwhile, stops it and stays. Raises: NotEmpty.
-        """
-        raw = place(self.site, path).raw.name
-        with self.opened(path.parent, FOLDER, "removing from") as parent:
-            changes.clear_leftovers(parent)
-            try:
-                changes.remove_session(parent, path.name, raw, notes)
-            except OSError as error:
-                if error.errno != errno.ENOTEMPTY:
-                    raise
-                first = TreePath(str(error.filename or "something new")).shown
     def remove(self, entry: Stat) -> None:
         """Remove a file, or an empty folder, that is still what was looked at.
 
@@ -428,6 +414,20 @@ class DiskStore:
                 raise NotEmpty(what=f"folder {entry.path.shown}", first="something in it") from error
             os.fsync(parent)
 
+    def remove_session_folder(self, path: TreePath, notes: Stat | None) -> None:
+        """Remove a session that holds only folders, its own record and these untouched notes.
+
+        Anything else, and anything that appears meanwhile, stops it and stays. Raises: NotEmpty.
+        """
+        raw = place(self.site, path).raw.name
+        with self.opened(path.parent, FOLDER, "removing from") as parent:
+            changes.clear_leftovers(parent)
+            try:
+                changes.remove_session(parent, path.name, raw, notes)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+                first = TreePath(str(error.filename or "something new")).shown
                 raise NotEmpty(what=f"session {path.shown}", first=first) from error
 
     def own_ingest(self, session: TreePath) -> int:

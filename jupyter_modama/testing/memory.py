@@ -505,12 +505,6 @@ class MemoryStore:
         target.inner[new.name] = source.inner.pop(old.name)
         source.modified = target.modified = self._tick()
 
-    def remove_session_folder(self, path: TreePath, notes: Stat | None) -> None:
-        parent = self._folder(path.parent, WRITE | ENTER)
-        spared = {notes.path} if notes else set()
-        for stat in self._everything(path):
-            if stat.kind is not EntryKind.FOLDER and stat.path not in spared and not is_own_record(path, stat.path):
-                raise NotEmpty(what=f"session {path.shown}", first=stat.path.shown)
     def remove(self, entry: Stat) -> None:
         parent, node = self._folder(entry.path.parent, WRITE | ENTER), self._node(entry.path)
         if node.inode != entry.inode:
@@ -520,6 +514,12 @@ class MemoryStore:
         del parent.inner[entry.path.name]
         parent.modified = self._tick()
 
+    def remove_session_folder(self, path: TreePath, notes: Stat | None) -> None:
+        parent = self._folder(path.parent, WRITE | ENTER)
+        spared = {notes.path} if notes else set()
+        for stat in self._everything(path):
+            if stat.kind is not EntryKind.FOLDER and stat.path not in spared and not is_own_record(path, stat.path):
+                raise NotEmpty(what=f"session {path.shown}", first=stat.path.shown)
         del parent.inner[path.name]
 
     def _everything(self, path: TreePath) -> Iterator[Stat]:
