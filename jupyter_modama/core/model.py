@@ -104,7 +104,7 @@ class Project:
     fields: dict[str, str] = field(default_factory=dict)
     path_b64: str = ""
     warning: str = ""
-    mismatches: tuple[str, ...] = ()  # sealed sessions that are not what they were, as the last nights have found
+    mismatches: tuple[str, ...] = ()  # what the last night has found wrong with seals, a sentence each
 
 
 class SessionState(StrEnum):
