@@ -67,7 +67,8 @@ def check_nightly(store: Store, actor: Actor, wanted: RunNightly) -> None:
 
 def run_nightly(store: Store, actor: Actor, wanted: RunNightly) -> Generator[Progress, None, NightlyReport]:
     """End memberships whose last day is over, finish cut-off changes, and mend what grants too much or too little."""
-    night, problems = _Night(), []
+    night = _Night()
+    problems: list[str] = []
     began = datetime.now(UTC).isoformat()
     for found in in_order(lambda: _kept(store, wanted.area, began), lambda found: found):
         if found is None:

@@ -48,8 +48,10 @@ def note_mismatches(store: Store, project: TreePath) -> tuple[str, ...]:
     wrong: dict[str, dict[str, str]] = {}
     for name, at, sentence in _wrong(store, project):
         before = known.get(name)
-        same = isinstance(before, dict) and before.get("sentence") == sentence
-        wrong[name] = before if same else {"at": at.isoformat(), "sentence": sentence}
+        if not isinstance(before, dict) or before.get("sentence") != sentence:
+            before = {"at": at.isoformat()}
+        since = str(before.get("at"))
+        wrong[name] = {"at": since, "sentence": sentence}
     if known != wrong:
         store.write_record(project, MISMATCHES, {"sessions": wrong})
     return tuple(row["sentence"] for row in wrong.values())
