@@ -224,11 +224,16 @@ def test_noun_alone_lists_its_verbs(modama: Modama) -> None:
         (["folder", "list", "--limit", "many"], "“many” is no whole number"),
         (["folder", "list", "--limit"], "expected one argument"),
         (["project", "create", "x", "--visibility", "secret"], "invalid choice: 'secret'"),
-        (["project", "list", "--nonsense"], "unrecognized arguments: --nonsense"),
-        (["project", "list", "--sor", "name"], "unrecognized arguments"),
+        (["project", "list", "--nonsense"], "there is no option --nonsense; `modama project list --help`"),
+        (["project", "list", "--sor", "name"], "there is no option --sor"),
         (["completion", "tcsh"], "there is no completion for “tcsh”"),
         (["folder", "list", "/etc"], "/etc does not lie in the data tree"),
-        (["init", "x"], "unrecognized arguments: x"),
+        (["init", "x"], "“x” is too much; `modama init --help`"),
+        (
+            ["session", "create", "adhoc/p", "2024-x"],
+            "“2024-x” is too much; what is optional has its name before it, such as --name",
+        ),
+        (["project", "create", "adhoc/x"], "the name alone, without what it lies in"),
     ],
 )
 def test_wrong_words_get_a_sentence(modama: Modama, words: list[str], says: str) -> None:
@@ -601,6 +606,21 @@ def test_empty_answers_say_what_to_do(do: Any) -> None:
     do("project.create", name="p")
     assert "modama session create" in shown(do("session.list", project="adhoc/p"))
     assert "No long work" in shown(do("job.list"))
+
+
+def test_verification_begins_with_what_it_found(modama: Modama, session: Path) -> None:
+    """Who reads the first line only knows that all is well."""
+    assert modama("session", "seal", "adhoc/p", "s").code == 0
+    assert modama("session", "verify", "adhoc/p", "s").out.startswith("1 file matches its checksum (")
+
+
+def test_jobs_name_what_they_are_about(modama: Modama, session: Path) -> None:
+    """A session by its folder, a project and a path by themselves, each once."""
+    assert modama("session", "seal", "adhoc/p", "s").code == 0
+    assert modama("project", "check", "adhoc/p").code == 0
+    assert modama("folder", "sort", "adhoc/p/s/raw").code == 0
+    rows = [line.split() for line in modama("job", "list").out.splitlines()[1:]]
+    assert sorted(row[2] for row in rows) == ["adhoc/p", "adhoc/p/s", "adhoc/p/s/raw"]
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,12 @@ def list_jobs(store: Store, actor: Actor, wanted: ListJobs) -> JobPage:
     return JobPage(tuple(found[: max(1, min(wanted.limit, 1000))]))
 
 
+def target_of(job: Job) -> str:
+    """The path that a job is about: the folder of a session, a project, or any other path."""
+    is_whole = not job.session or job.session.startswith(job.project)
+    return (job.session or job.project) if is_whole else f"{job.project}/{job.session}"
+
+
 def _time(text: str) -> datetime | None:
     if not text:
         return None
