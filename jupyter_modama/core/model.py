@@ -97,6 +97,10 @@ class Project:
     size_bytes: int | None = None
     files: int | None = None
     counted_at: datetime | None = None
+    free_bytes: int | None = None  # room where the project lies
+    quota_bytes: int | None = None  # how much the project may hold at most, where its folder has a quota of its own
+    quota_left_bytes: int | None = None  # what the quotas of who asks, and of the folder's group, leave
+    backed_up: datetime | None = None  # the last backup of the site, where the site file says how to know
     sessions: int | None = None
     unsealed: int | None = None
     role: str = "reader"

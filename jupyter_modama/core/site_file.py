@@ -30,6 +30,7 @@ SERVICES: dict[str, dict[str, str]] = {
     "smb": {"host": "host", "share": "name"},
     "ssh": {"host": "host", "port": "port", "user": "user", "path": "folder", "options": "options"},
     "workstation": {"path": "folder"},
+    "backup": {"stamp": "folder"},  # a file that each backup leaves anew: its date is that of the last one
 }
 AS_TEXT = {"hub", "permalink"}
 SITE_KEYS = (

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from jupyter_modama.store.listing import Asked, Snapshots, sorted_by_stat, stamp
 from jupyter_modama.store.path_seals import DiskPathSeals
 from jupyter_modama.store.proof import DiskProof
 from jupyter_modama.store.sealing import DiskSealing
-from jupyter_modama.store.status import may, stat_at
+from jupyter_modama.store.status import may, moment, stat_at
 
 _PROBLEMS = {errno.ENOENT: "it is gone", errno.EACCES: "you may not look at it", errno.EIO: "the disk cannot read it"}
 
@@ -279,6 +280,19 @@ class DiskStore:
         """Bytes and files that quotas leave, -1 where there is no limit or where the file system does not say."""
         with self.opened(path, PATH_ONLY, "looking at") as fd:
             return rights.quota_left(fd)
+
+    def folder_quota(self, folder: TreePath) -> int:
+        """How many bytes may lie below a folder that has a quota of its own (a project quota), -1 without one."""
+        with self.opened(folder, PATH_ONLY, "looking at") as fd:
+            return rights.folder_quota(fd, self.root_fd)
+
+    def last_backup(self) -> datetime | None:
+        """The date of the file that the site's backup leaves, None where there is none or it cannot be looked at."""
+        stamp = self.site.services.get("backup", {}).get("stamp", "")
+        try:
+            return moment(int(os.stat(stamp).st_mtime)) if stamp else None
+        except OSError:
+            return None
 
     def disk_path(self, path: TreePath) -> str:
         """The path on the disk, for messages and for programs that run with the person's own rights."""

@@ -243,7 +243,7 @@ class Pass:
                 return
             program = bool(status.st_mode & 0o100)
             if mine is None:
-                mine = acl.raw_lists(fd, is_folder=False)[0]
+                mine = acl.read_open(fd)
             drift = self._file_drift(mine, status, program)
             if drift is None and self.gid is not None and status.st_gid != self.gid:
                 drift = Drift.OTHER_GROUP

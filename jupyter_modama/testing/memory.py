@@ -433,6 +433,12 @@ class MemoryStore:
     def quota_left(self, path: TreePath) -> tuple[int, int]:
         return -1, -1
 
+    def folder_quota(self, folder: TreePath) -> int:
+        return -1
+
+    def last_backup(self) -> datetime | None:
+        return None
+
     def disk_path(self, path: TreePath) -> str:
         return os.path.join(self.site.root, path)
 

@@ -69,6 +69,12 @@ export function ProjectView({ project, path_b64 }: { project: string; path_b64?:
     );
 }
 
+/** How much one can still write here: what the disk and one's own quota leave. */
+const roomLeft = ({ free_bytes, quota_left_bytes }: Project): number | null =>
+    free_bytes === null || quota_left_bytes === null
+        ? (free_bytes ?? quota_left_bytes)
+        : Math.min(free_bytes, quota_left_bytes);
+
 function ProjectFacts({ project }: { project: Project }): JSX.Element {
     const trans = useTrans();
     const size =
@@ -87,6 +93,9 @@ function ProjectFacts({ project }: { project: Project }): JSX.Element {
             <Facts
                 rows={[
                     [trans.__('Size'), size],
+                    [trans.__('Room left'), bytes(roomLeft(project))],
+                    [trans.__('Quota of the project'), bytes(project.quota_bytes)],
+                    [trans.__('Last backup'), moment(project.backed_up)],
                     [trans.__('Created'), moment(project.created)],
                     [trans.__('Modified'), moment(project.modified)],
                     ...writtenDown(project, [...FACTS, ...RULES], trans)
