@@ -90,6 +90,7 @@ class Project:
     members: tuple[Member, ...] = ()
     members_version: str = ""  # differs as soon as members, owners or visibility do
     members_from: str = ""  # a sentence, where members are not set here: who fills the group that is let in
+    groups: tuple[str, ...] = ()  # groups that the folder lets in beside the members, a sentence each
     rules: tuple[str, ...] = ()  # what members may change and delete, a sentence each
     visibility: Visibility = Visibility.PRIVATE
     created: datetime | None = None

@@ -302,7 +302,9 @@ def test_group_of_a_folder_made_by_hand_stays_in(root: Path, people: Accounts) -
         does = Does(store, Actor(store.me()))
         assert "nothing to compare" in does("project.repair", project=P).sentence
         assert "nothing to compare" in does("project.check", project=P).sentence
-        does("project.set_members", project=P, add=(bob.login,))
+        told = f"Everybody in the group {grp.getgrgid(gid).gr_name} can read and change files here, too."
+        assert does("project.show", project=P).groups == (told,)
+        assert does("project.set_members", project=P, add=(bob.login,)).groups == (told,)
         for who in (bob, in_team):
             assert who.makes(folder / "s/raw" / who.name)
         assert carol.reads(folder / "s/raw/bob"), "it was open to read"

@@ -67,6 +67,14 @@ describe('the members of a project', () => {
         expect(people.getByText(/^Private: nobody but its members/)).toBeTruthy();
     });
 
+    test('are not all who come in where a group does', async () => {
+        const told = 'Everybody in the group team can read the files here, too.';
+        await showing(shared({ groups: [told] }));
+        const people = within(await screen.findByRole('region', { name: 'Members' }));
+        expect(people.getByText(told)).toBeTruthy();
+        expect(people.getByText(/^Private: nobody but its members and these groups/)).toBeTruthy();
+    });
+
     test('are managed by owners only', async () => {
         await showing(shared({ role: 'member' }));
         expect(await screen.findByRole('button', { name: 'Check rights…' })).toBeTruthy();

@@ -125,6 +125,7 @@ export const project = (name: string, facts: Partial<Project> = {}): Project => 
     members: [],
     members_version: 'v1',
     members_from: '',
+    groups: [],
     rules: [],
     mismatches: [],
     visibility: 'private',

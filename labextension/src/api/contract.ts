@@ -1,2 +1,2 @@
 /** The interface that this front end was built for. Generated: `make types`. */
-export const CONTRACT = '4f80ac303806';
+export const CONTRACT = '86fafbb5baf9';

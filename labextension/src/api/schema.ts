@@ -1660,6 +1660,8 @@ export interface components {
             /** @default  */
             members_from: string;
             /** @default [] */
+            groups: string[];
+            /** @default [] */
             rules: string[];
             /** @default private */
             visibility: components["schemas"]["Visibility"];

@@ -21,10 +21,12 @@ export function Members({ project, canManage }: { project: Project; canManage: b
             <p className="mo-quiet">
                 {project.visibility === 'open'
                     ? trans.__('Open: everybody with an account here can read it.')
-                    : trans.__('Private: nobody but its members can look into it.')}
+                    : project.groups.length > 0
+                      ? trans.__('Private: nobody but its members and these groups can look into it.')
+                      : trans.__('Private: nobody but its members can look into it.')}
             </p>
             {project.members_from && <p className="mo-quiet">{sentence(project.members_from)}</p>}
-            {project.rules.map(rule => (
+            {[...project.groups, ...project.rules].map(rule => (
                 <p key={rule} className="mo-quiet">
                     {rule}
                 </p>
