@@ -128,9 +128,10 @@ def _sessions(store: Store, actor: Actor, wanted: ListRequests) -> Iterator[Tree
         projects = iter((project_place(store.site, TreePath.parse(wanted.project, wanted.path_b64)).project,))
     else:
         projects = project_paths(store, wanted.area)
+    sees_all = role_at(store, actor, TreePath("")) >= Role.ADMINISTRATOR
     for project in projects:
         area = area_of(store.site, project)
-        if area is not None and _is_member(store, actor, project):
+        if area is not None and (sees_all or _is_member(store, actor, project)):
             yield from session_names(store, project, area)
 
 
