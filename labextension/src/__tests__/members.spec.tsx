@@ -372,7 +372,6 @@ describe('asking for an unseal', () => {
             { project: 'adhoc/p', session: 's', reason: 'wrong dose' }
         ]);
         expect(host.notes[0].now?.text).toBe('The administrators see your request for “s”.');
-        expect(api.of('session.requests')).toEqual([]);
     });
 
     test('it is not offered to readers, nor of what is not sealed', async () => {
@@ -382,25 +381,6 @@ describe('asking for an unseal', () => {
             expect(screen.queryByRole('button', { name: 'Request unseal…' })).toBeNull();
             cleanup();
         }
-    });
-
-    test('administrators see who asks, of this session only', async () => {
-        const asked = { project: 'adhoc/p', by: ben, at: '2024-11-06T09:39:00Z', path_b64: '' };
-        const { api } = await panelAt(inSession, {
-            'session.show': () => sealed({ role: 'administrator', actions: ['unseal'] }),
-            'session.requests': () => ({
-                items: [
-                    { ...asked, session: 's', reason: 'wrong dose' },
-                    { ...asked, session: 'other', reason: 'not this one' }
-                ]
-            })
-        });
-        expect((await screen.findByText(/wrong dose/)).textContent).toMatch(
-            /^Ben Ode asks to have this unsealed/
-        );
-        expect(screen.queryByText(/not this one/)).toBeNull();
-        expect(screen.queryByRole('button', { name: 'Request unseal…' })).toBeNull();
-        expect(api.of('session.requests')[0]).toEqual({ area: 'adhoc' });
     });
 });
 

@@ -169,6 +169,7 @@ export const session = (name: string, facts: Partial<Session> = {}): Session => 
     notes: `adhoc/p/${name}/notes.md`,
     role: 'member',
     actions: ['seal', 'rename', 'remove', 'update'],
+    request: null,
     path_b64: '',
     warning: '',
     ...facts

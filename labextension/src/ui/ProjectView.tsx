@@ -90,6 +90,7 @@ function ProjectFacts({ project }: { project: Project }): JSX.Element {
             {project.title && <p className="mo-subtitle">{project.title}</p>}
             {project.description && <p className="mo-description">{project.description}</p>}
             {project.warning && <Box kind="warning">{project.warning}</Box>}
+            <Mismatches told={project.mismatches} />
             <Facts
                 rows={[
                     [trans.__('Size'), size],
@@ -102,6 +103,26 @@ function ProjectFacts({ project }: { project: Project }): JSX.Element {
                 ]}
             />
         </>
+    );
+}
+
+/** What the last nights have found wrong with sealed sessions, a sentence each. */
+function Mismatches({ told }: { told: string[] }): JSX.Element | null {
+    const trans = useTrans();
+    if (told.length === 0) {
+        return null;
+    }
+    return (
+        <Box kind="warning">
+            <p>
+                {trans.__('Sealed data is not what it should be. Please verify, and ask an administrator:')}
+            </p>
+            <ul>
+                {told.map(sentence => (
+                    <li key={sentence}>{sentence}</li>
+                ))}
+            </ul>
+        </Box>
     );
 }
 
