@@ -113,6 +113,8 @@ LINES = {
     "entry.metadata": ("entry metadata adhoc/p/s/raw/a.dat", "adhoc/p/s/raw/a.dat"),
     "entry.links": ("entry links adhoc/p/s/raw/a.dat", "modama.load('adhoc/p/s/raw/a.dat')"),
     "entry.move": ("entry move adhoc/p/old adhoc/p/s/raw", "adhoc/p/s/raw/old"),
+    "entry.rename": ("entry rename adhoc/p/s/raw/a.dat b.dat", "adhoc/p/s/raw/b.dat"),
+    "entry.remove": ("entry remove adhoc/p/s/raw/a.dat", "adhoc/p/s/raw/a.dat"),
     "path.seal": ("path seal adhoc/p/s/analysis/out.dat --note published", "state: sealed"),
     "path.unseal": ("path unseal adhoc/p/s/analysis/out.dat --reason mistake", "state: open"),
     "path.verify": ("path verify adhoc/p/s/analysis/out.dat", "files: 1"),
