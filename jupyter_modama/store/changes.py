@@ -21,6 +21,7 @@ from jupyter_modama.core.ports import Stat
 from jupyter_modama.core.removal import OWN_RECORDS
 from jupyter_modama.core.sessions import MADE_OF, NOTES, mark_of
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, open_beneath, opened
+from jupyter_modama.store.lists import lists_of
 from jupyter_modama.store.status import stat_at
 
 FORGOTTEN_S = 3600.0
@@ -68,11 +69,11 @@ def folder_mode(parent: int, like: str, visibility: str) -> int | None:
 
 
 def has_default_acl(folder: int) -> bool:
+    """Whether what is made in an open folder inherits a list, of whichever kind."""
     try:
-        os.getxattr(folder, "system.posix_acl_default")
+        return lists_of(folder).read_default(folder) is not None
     except OSError:
         return False
-    return True
 
 
 def make_file(parent: int, name: str, text: str, owner: int | None = None) -> None:
