@@ -35,6 +35,7 @@ from jupyter_modama.core.ports import Access, Check, Listing, Rule, Stat
 from jupyter_modama.core.removal import is_own_record
 from jupyter_modama.testing.memory_books import MemoryAudit, MemoryJobs, NoReaders, NoSeals
 from jupyter_modama.testing.memory_gates import MemoryGates
+from jupyter_modama.testing.memory_sealing import MemoryProof, MemorySealing
 
 DEVICE = 1
 READ, WRITE, ENTER = 4, 2, 1
@@ -53,6 +54,8 @@ class Node:
     text: bytes = b""
     target: str = ""
     inner: dict[str, Node] = field(default_factory=dict)
+    immutable: bool = False
+    written_by: str = ""  # a program that holds it open for writing
     owners: tuple[int, ...] | None = None
     named: dict[int, int] = field(default_factory=dict)  # what people get by name, passed on to what is made below
 
@@ -72,8 +75,8 @@ class MemoryStore:
         self.keeps_tree = False
         self.in_groups: set[tuple[int, str]] = set()
         self.gates = MemoryGates(self)
-        self.sealing: Any = NoSeals()
-        self.proof: Any = NoSeals()
+        self.sealing = MemorySealing(self)
+        self.proof = MemoryProof(self)
         self.path_seals: Any = NoSeals()
         self.checks: list[Check] = []
         self._locks: dict[TreePath, str] = {}
@@ -84,7 +87,7 @@ class MemoryStore:
         """The same tree, with the rights of somebody else."""
         other = copy.copy(self)
         other._me = person
-        other.gates = MemoryGates(other)
+        other.gates, other.sealing, other.proof = MemoryGates(other), MemorySealing(other), MemoryProof(other)
         return other
 
     def close(self) -> None: ...
@@ -159,6 +162,8 @@ class MemoryStore:
     # looking ---------------------------------------------------------------------------------------------------------
 
     def _may(self, node: Node, wanted: int) -> bool:
+        if wanted & WRITE and node.immutable:
+            return False
         if self._me.uid == 0:
             return True
         if node.uid != self._me.uid and self._me.uid in node.named:
@@ -203,6 +208,7 @@ class MemoryStore:
             nlink=1,
             inode=node.inode,
             device=DEVICE,
+            immutable=node.immutable,
             target=node.target,
             writable=self._may(node, WRITE),
         )
@@ -321,7 +327,8 @@ class MemoryStore:
         if path.name in parent.inner:
             raise AlreadyExists(what=f"something called “{path.shown}”")
         modes = {"area": 0o755, "project": 0o3755 if visibility == "open" else 0o3700}
-        made = self._made(parent, path.name, EntryKind.FOLDER, None, modes.get(like, parent.mode & 0o2777))
+        inherited = parent.mode & (0o3777 if parent.named else 0o2777)
+        made = self._made(parent, path.name, EntryKind.FOLDER, None, modes.get(like, inherited))
         return self._stat(path, made)
 
     @contextmanager
@@ -347,9 +354,15 @@ class MemoryStore:
     def own_ingest(self, session: TreePath) -> int:
         return 0
 
+    def _check_may_go(self, parent: Node, node: Node, path: TreePath) -> None:
+        """Raise where the flag, or the sticky bit of the folder, keeps an entry where it is."""
+        mine = self._me.uid in {0, node.uid, parent.uid}
+        if node.immutable or (parent.mode & 0o1000 and not mine):
+            raise NotAllowed(what=f"moving or removing “{path.shown}” is not allowed")
+
     def rename(self, old: TreePath, new: TreePath) -> None:
         parent = self._folder(old.parent, WRITE | ENTER)
-        self._node(old)
+        self._check_may_go(parent, self._node(old), old)
         if new.name in parent.inner:
             raise AlreadyExists(what=f"something called “{new.shown}”")
         parent.inner[new.name] = parent.inner.pop(old.name)
@@ -357,7 +370,7 @@ class MemoryStore:
 
     def move(self, old: TreePath, new: TreePath) -> None:
         source, target = self._folder(old.parent, WRITE | ENTER), self._folder(new.parent, WRITE | ENTER)
-        self._node(old)
+        self._check_may_go(source, self._node(old), old)
         if new.name in target.inner:
             raise AlreadyExists(what=f"something called “{new.shown}”")
         target.inner[new.name] = source.inner.pop(old.name)
@@ -365,6 +378,7 @@ class MemoryStore:
 
     def remove(self, entry: Stat) -> None:
         parent, node = self._folder(entry.path.parent, WRITE | ENTER), self._node(entry.path)
+        self._check_may_go(parent, node, entry.path)
         if node.inode != entry.inode:
             raise Conflict(what=f"“{entry.path.shown}” was replaced meanwhile")
         if node.inner:

@@ -78,10 +78,7 @@ class NoReaders:
 
 
 class NoSeals:
-    """There are no seals in memory; what only asks for one is told so."""
-
-    def recorded_sha256(self, session: TreePath, path: TreePath) -> str:
-        return ""
+    """There are no seals of single paths in memory."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        raise NotImplementedError(f"{name}: a store in memory does not seal")
+        raise NotImplementedError(f"{name}: a store in memory does not seal single paths")

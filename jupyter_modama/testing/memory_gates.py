@@ -66,7 +66,8 @@ class MemoryGates:
         self.write(project, Gate(), gate)
 
     def dress(self, path: TreePath) -> None:
-        self.store._node(path).uid = 0
+        node = self.store._node(path)
+        node.uid, node.mode = 0, node.mode | 0o3000
 
     def adopt(self, project: TreePath) -> None:
         node = self.store._node(project)
@@ -79,9 +80,15 @@ class MemoryGates:
         todo = [(top, self.store._node(top))]
         while todo:
             path, node = todo.pop()
+            if node.immutable or (path != top and TreePath(path[len(top) + 1 :]) in spare):
+                found.sealed += 1
+                continue
             is_folder = node.kind is EntryKind.FOLDER
             found.folders, found.files = found.folders + is_folder, found.files + (not is_folder)
-            users = dict((lists.folder if is_folder else lists.of_file(bool(node.mode & 0o100))).users)
+            wanted = lists.folder if is_folder else lists.of_file(bool(node.mode & 0o100))
+            users = dict(wanted.users)
+            if mend:
+                node.mode = node.mode & ~7 | wanted.other
             if node.named != users:
                 found.counts["other-names"] = found.counts.get("other-names", 0) + 1
                 found.examples.setdefault("other-names", []).append(TreePath(path[len(top) + 1 :]))
