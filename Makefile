@@ -147,7 +147,7 @@ format: ## Format and mend what can be mended by itself
 	ruff format && ruff check --fix
 	cd labextension && jlpm lint
 
-bench: setup ## Print the budgets beside their peers, measured in the same run; ROWS=listing,seal selects
+bench: setup ## Print the budgets beside their peers, measured in the same run; ROWS=listing,seal selects, SIZE=1000000 for `sizes`
 	python -m tests.bench $(ROWS)
 
 build: setup ## Build the wheel and the sdist with the prebuilt sidebar into dist/

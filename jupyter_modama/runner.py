@@ -19,6 +19,7 @@ from enum import Enum
 from typing import Any, get_origin
 
 from jupyter_modama.core.errors import Cancelled, ModamaError, StorageError, from_os, printable
+from jupyter_modama.core.jobs import target_of
 from jupyter_modama.core.layout import place
 from jupyter_modama.core.model import Actor, Job, JobState, Person, PersonKind, Progress, Site, Via
 from jupyter_modama.core.operations import OPERATIONS, Operation, Scope, perform
@@ -251,7 +252,7 @@ class _Run:
         """Write down how the job failed, and answer the error that people see."""
         if isinstance(error, _Stopped):
             return error  # the file says that it runs, and nobody holds its lock any more: interrupted
-        doing = f"{self.job.op} of {self.job.project}/{self.job.session}"
+        doing = f"{self.job.op} of {target_of(self.job)}"
         if isinstance(error, KeyboardInterrupt):
             error = Cancelled(consequence="stopped with Ctrl-C")
         elif isinstance(error, OSError):

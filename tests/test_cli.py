@@ -103,6 +103,7 @@ LINES = {
     "session.undo_seal": ("session undo-seal adhoc/p s", "state: writable"),
     "session.unseal": ("session unseal adhoc/p s --reason mistake", "state: writable"),
     "session.request_unseal": ("session request-unseal adhoc/p s --reason crooked", "reason: crooked"),
+    "session.decline_unseal": ("session decline-unseal adhoc/p s --reason no", "declined because: no"),
     "session.requests": ("session requests", "crooked"),
     "session.verify": ("session verify adhoc/p s", "files: 1"),
     "folder.list": ("folder list adhoc/p/s/raw --sort -size", "2.0 KiB"),
@@ -112,6 +113,8 @@ LINES = {
     "entry.metadata": ("entry metadata adhoc/p/s/raw/a.dat", "adhoc/p/s/raw/a.dat"),
     "entry.links": ("entry links adhoc/p/s/raw/a.dat", "modama.load('adhoc/p/s/raw/a.dat')"),
     "entry.move": ("entry move adhoc/p/old adhoc/p/s/raw", "adhoc/p/s/raw/old"),
+    "entry.rename": ("entry rename adhoc/p/s/raw/a.dat b.dat", "adhoc/p/s/raw/b.dat"),
+    "entry.remove": ("entry remove adhoc/p/s/raw/a.dat", "adhoc/p/s/raw/a.dat"),
     "path.seal": ("path seal adhoc/p/s/analysis/out.dat --note published", "state: sealed"),
     "path.unseal": ("path unseal adhoc/p/s/analysis/out.dat --reason mistake", "state: open"),
     "path.verify": ("path verify adhoc/p/s/analysis/out.dat", "files: 1"),
@@ -129,7 +132,8 @@ NEEDS_ROOT = {
     "person.find",
     "person.forget",
 }  # somebody else, or the system
-NEEDS_SEAL = {"session.undo_seal", "session.request_unseal", "session.requests", "session.unseal", "session.verify"}
+NEEDS_REQUEST = {"session.decline_unseal", "session.requests"}
+NEEDS_SEAL = {"session.undo_seal", "session.request_unseal", *NEEDS_REQUEST, "session.unseal", "session.verify"}
 
 
 def prepare(operation: str, do: Any, store: Any) -> None:
@@ -146,7 +150,7 @@ def prepare(operation: str, do: Any, store: Any) -> None:
         (Path(store.site.root) / "adhoc/p/s/analysis/out.dat").write_bytes(b"result")
     if operation in {"path.unseal", "path.verify"}:
         do("path.seal", path="adhoc/p/s/analysis/out.dat")
-    if operation == "session.requests":
+    if operation in NEEDS_REQUEST:
         do("session.request_unseal", project="adhoc/p", session="s", reason="crooked")
 
 
@@ -222,11 +226,16 @@ def test_noun_alone_lists_its_verbs(modama: Modama) -> None:
         (["folder", "list", "--limit", "many"], "“many” is no whole number"),
         (["folder", "list", "--limit"], "expected one argument"),
         (["project", "create", "x", "--visibility", "secret"], "invalid choice: 'secret'"),
-        (["project", "list", "--nonsense"], "unrecognized arguments: --nonsense"),
-        (["project", "list", "--sor", "name"], "unrecognized arguments"),
+        (["project", "list", "--nonsense"], "there is no option --nonsense; `modama project list --help`"),
+        (["project", "list", "--sor", "name"], "there is no option --sor"),
         (["completion", "tcsh"], "there is no completion for “tcsh”"),
         (["folder", "list", "/etc"], "/etc does not lie in the data tree"),
-        (["init", "x"], "unrecognized arguments: x"),
+        (["init", "x"], "“x” is too much; `modama init --help`"),
+        (
+            ["session", "create", "adhoc/p", "2024-x"],
+            "“2024-x” is too much; what is optional has its name before it, such as --name",
+        ),
+        (["project", "create", "adhoc/x"], "the name alone, without what it lies in"),
     ],
 )
 def test_wrong_words_get_a_sentence(modama: Modama, words: list[str], says: str) -> None:
@@ -599,6 +608,21 @@ def test_empty_answers_say_what_to_do(do: Any) -> None:
     do("project.create", name="p")
     assert "modama session create" in shown(do("session.list", project="adhoc/p"))
     assert "No long work" in shown(do("job.list"))
+
+
+def test_verification_begins_with_what_it_found(modama: Modama, session: Path) -> None:
+    """Who reads the first line only knows that all is well."""
+    assert modama("session", "seal", "adhoc/p", "s").code == 0
+    assert modama("session", "verify", "adhoc/p", "s").out.startswith("1 file matches its checksum (")
+
+
+def test_jobs_name_what_they_are_about(modama: Modama, session: Path) -> None:
+    """A session by its folder, a project and a path by themselves, each once."""
+    assert modama("session", "seal", "adhoc/p", "s").code == 0
+    assert modama("project", "check", "adhoc/p").code == 0
+    assert modama("folder", "sort", "adhoc/p/s/raw").code == 0
+    rows = [line.split() for line in modama("job", "list").out.splitlines()[1:]]
+    assert sorted(row[2] for row in rows) == ["adhoc/p", "adhoc/p/s", "adhoc/p/s/raw"]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ root = "/storage/er-c-data"
 account = "modama"
 administrators = "modama-admins"
 minimum_uid = 1000
+externals = "guests"
 instruments = ["mic1", "@microscopes"]
 
 [areas.adhoc]
@@ -74,6 +75,7 @@ def test_site_file_says_everything(tmp_path: Path) -> None:
     site = load(tmp_path, FULL)
     assert (site.name, site.root, site.account, site.any_area) == ("er-c-data", "/storage/er-c-data", "modama", False)
     assert site.instruments == ("mic1", "@microscopes")
+    assert site.externals == "guests"
     assert site.areas[0] == Area("adhoc", delete="strict")
     assert site.areas[1].levels[2].group == "{proposal}"
     assert site.areas[1].levels[3].mode == "2770"

@@ -24,6 +24,7 @@ from jupyter_modama.core.roles import role_at
 LARGEST_PAGE = 1000
 PATIENCE_BYTES = 16 << 20  # of lines that are looked at for one page
 MOST_UNDER_WAY = 200
+NOT_KNOWN = "not known"
 _ACTOR = re.compile(r"^(.*?) via (\S+) \((.*?)\)(?: for (.*))?$", re.DOTALL)
 
 
@@ -271,8 +272,9 @@ PHRASES = {
     "project.repair": ("mend the rights in", "mended the rights in"),
     "session.undo_seal": ("undo the seal of session", "undid the seal of session"),
     "session.verify": ("verify session", "verified session"),
-    "session.own_ingest": ("receive files for", "received files for"),
+    "session.own_ingest": ("bring files into", "brought files into"),
     "session.request_unseal": ("ask for unsealing session", "asked for unsealing session"),
+    "session.decline_unseal": ("decline unsealing session", "declined unsealing session"),
     "path.seal": ("seal", "sealed"),
     "path.unseal": ("unseal", "unsealed"),
     "path.verify": ("verify", "verified"),
@@ -312,6 +314,8 @@ def sentence_of(line: AuditLine) -> str:
     """What happened, in one sentence."""
     to_do, did = phrase_of(line.op)
     who = line.person + (f" (for {line.on_behalf_of})" if line.on_behalf_of else "")
+    if address := line.op == "session.own_ingest" and line.wanted.get("address"):
+        who += f" (from {printable(str(address))})" if address != NOT_KNOWN else " (from an address that is not known)"
     what = f" {line.target}" if line.target else " the tree"
     reason = str(line.wanted.get("reason") or line.wanted.get("note") or "")
     why = f" (“{printable(reason)[:200]}”)" if reason else ""

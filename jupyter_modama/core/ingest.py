@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from jupyter_modama.core.audit import NOT_KNOWN
 from jupyter_modama.core.errors import ModamaError, printable
 from jupyter_modama.core.layout import session_place
 from jupyter_modama.core.model import PersonKind, SessionState
@@ -32,6 +33,7 @@ class Arrival:
     size_bytes: int
     arrived: datetime  # by the server's clock
     is_folder: bool = False
+    addresses: tuple[str, ...] = ()  # from where the account was connected then; more than one: from one of them
 
 
 def heir(store: Store, session: TreePath, instruments: frozenset[int]) -> int | None:
@@ -71,29 +73,31 @@ def own_arrivals(
 ) -> int:
     """Give files of instruments to somebody, and write down where they came from; answers how many were given.
 
-    `own(arrival, uid)` looks again and answers whether it did. Each line of the audit names the account, when the files
-    arrived, and every file: on the disk that is gone afterwards.
+    `own(arrival, uid)` looks again and answers whether it did. Each line of the audit names the account, from where
+    it was connected, when the files arrived, and every file: on the disk that is gone afterwards.
     Raises: DiskFull, NotAllowed, StorageError where the audit cannot be written; then nothing is given.
     """
     given = 0
-    waiting: dict[int, list[Arrival]] = {}
+    waiting: dict[tuple[int, tuple[str, ...]], list[Arrival]] = {}
     for arrival in arrivals:
-        some = waiting.setdefault(arrival.uid, [])
+        source = arrival.uid, arrival.addresses
+        some = waiting.setdefault(source, [])
         some.append(arrival)
         if len(some) == NAMED_AT_ONCE:
-            given += _own_some(store, session, waiting.pop(arrival.uid), to, own)
+            given += _own_some(store, session, waiting.pop(source), to, own)
     return given + sum(_own_some(store, session, some, to, own) for some in waiting.values())
 
 
 def _own_some(
     store: Store, session: TreePath, some: list[Arrival], to: int, own: Callable[[Arrival, int], bool]
 ) -> int:
-    """The same for some files of one account."""
+    """The same for some files of one account, from one place."""
     some.sort(key=lambda arrival: (arrival.arrived, arrival.path))
     account = store.person(some[0].uid).login
     below = len(session) + 1
     facts = {
         "account": account,
+        "address": " or ".join(some[0].addresses) or NOT_KNOWN,
         "to": store.person(to).login,
         "arrived": [some[0].arrived.isoformat(), some[-1].arrived.isoformat()],
         "bytes": sum(arrival.size_bytes for arrival in some),

@@ -74,6 +74,12 @@ def _seen(store: Store, actor: Actor, job_id: str) -> Job:
     return job
 
 
+def target_of(job: Job) -> str:
+    """The path that a job is about: the folder of a session, a project, or any other path."""
+    is_whole = not job.session or job.session.startswith(job.project)
+    return (job.session or job.project) if is_whole else f"{job.project}/{job.session}"
+
+
 def _time(text: str) -> datetime | None:
     if not text:
         return None

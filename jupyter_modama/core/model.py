@@ -27,6 +27,8 @@ class Role(IntEnum):
 
 
 class PersonKind(StrEnum):
+    """External: with an account here, from another institution, as the site's group says. Unknown: a number alone."""
+
     INTERNAL = "internal"
     EXTERNAL = "external"
     UNKNOWN = "unknown"
@@ -90,6 +92,7 @@ class Project:
     members: tuple[Member, ...] = ()
     members_version: str = ""  # differs as soon as members, owners or visibility do
     members_from: str = ""  # a sentence, where members are not set here: who fills the group that is let in
+    groups: tuple[str, ...] = ()  # groups that the folder lets in beside the members, a sentence each
     rules: tuple[str, ...] = ()  # what members may change and delete, a sentence each
     visibility: Visibility = Visibility.PRIVATE
     created: datetime | None = None
@@ -97,6 +100,10 @@ class Project:
     size_bytes: int | None = None
     files: int | None = None
     counted_at: datetime | None = None
+    free_bytes: int | None = None  # room where the project lies
+    quota_bytes: int | None = None  # how much the project may hold at most, where its folder has a quota of its own
+    quota_left_bytes: int | None = None  # what the quotas of who asks, and of the folder's group, leave
+    backed_up: datetime | None = None  # the last backup of the site, where the site file says how to know
     sessions: int | None = None
     unsealed: int | None = None
     role: str = "reader"
@@ -104,7 +111,7 @@ class Project:
     fields: dict[str, str] = field(default_factory=dict)
     path_b64: str = ""
     warning: str = ""
-    mismatches: tuple[str, ...] = ()  # sealed sessions that are not what they were, as the last nights have found
+    mismatches: tuple[str, ...] = ()  # what the last night has found wrong with seals, a sentence each
 
 
 class SessionState(StrEnum):
@@ -169,6 +176,21 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class UnsealRequest:
+    """Who asks for which session to be unsealed, and why; where it was declined, by whom, when and why."""
+
+    project: str
+    session: str
+    by: Person
+    at: datetime
+    reason: str
+    path_b64: str = ""
+    declined_by: Person | None = None
+    declined_at: datetime | None = None
+    declined_because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     project: str
     name: str
@@ -190,6 +212,7 @@ class Session:
     notes: str = ""
     role: str = "reader"
     actions: tuple[str, ...] = ()
+    request: UnsealRequest | None = None  # the latest of this seal; shown to members
     path_b64: str = ""
     warning: str = ""
 
@@ -613,6 +636,7 @@ class Site:
     account: str = setting("", "account that owns projects and sessions; empty: root")
     administrators: str = setting("", "group of the system whose members administrate the data, and may unseal")
     minimum_uid: int = setting(1000, "the smallest number of a person's account")
+    externals: str = setting("", "group of the accounts whose people belong to other institutions")
     instruments: tuple[str, ...] = setting((), "accounts that microscopes write with; @name is a group of them")
     instruments_quiet_s: int = setting(60, "seconds after its last change when a microscope's file is finished")
     areas: tuple[Area, ...] = ()

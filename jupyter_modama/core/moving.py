@@ -6,16 +6,17 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
 
-from jupyter_modama.core.errors import AlreadyExists, Invalid, NotAllowed, NotFound
+from jupyter_modama.core.errors import AlreadyExists, Invalid, NotFound
 from jupyter_modama.core.folders import entry_of
 from jupyter_modama.core.layout import Place, place, session_place
-from jupyter_modama.core.model import Actor, Entry, EntryKind, Progress, Role, Session, SessionState
+from jupyter_modama.core.model import Actor, Entry, EntryKind, Progress, Role, Session
+from jupyter_modama.core.owning import check_free_to_go, check_mine, check_writable
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.core.ports import Stat, Store
+from jupyter_modama.core.ports import Store
 from jupyter_modama.core.projects import is_folder
 from jupyter_modama.core.records import changed_record, record_or_warning
 from jupyter_modama.core.roles import acts_for, role_at
-from jupyter_modama.core.seal_state import read_state
+from jupyter_modama.core.sealed_paths import check_nothing_sealed
 from jupyter_modama.core.sessions import (
     MADE_OF,
     NOTES,
@@ -70,17 +71,9 @@ def _folder_asked_for(store: Store, actor: Actor, wanted: MakeSession) -> tuple[
         if path.name in (record_or_warning(store, path, "session")[0].get(MADE_OF) or ()):
             return where, True
         raise AlreadyExists(what=f"a session “{path.shown}” (a folder with “{where.raw.name}” in it)")
-    _check_mine(store, actor, stat, where)
+    check_nothing_sealed(store, where)
+    check_mine(store, actor, stat, where)
     return where, False
-
-
-def _check_mine(store: Store, actor: Actor, stat: Stat, where: Place) -> None:
-    """Raise where an entry belongs to another member: as without us, who did not make it does not move it."""
-    if stat.uid != actor.person.uid and role_at(store, actor, where.path) < Role.OWNER:
-        raise NotAllowed(
-            what=f"“{stat.path.shown}” belongs to {store.person(stat.uid).login}; they can move it, or an owner of the "
-            "project can"
-        )
 
 
 def make_session(store: Store, actor: Actor, wanted: MakeSession) -> Generator[Progress, None, Session]:
@@ -132,21 +125,14 @@ def _move_asked_for(store: Store, actor: Actor, wanted: MoveEntry) -> tuple[Plac
         raise NotFound(what=f"“{to.path.shown}”")
     if not to.project or not is_folder(store, to.path):
         raise Invalid(what=f"“{to.path.shown}” is no folder in a project; please name the folder to move into")
-    is_session = bool(old.session) and is_folder(store, old.raw)
-    named = {"area", "project"} | ({"session", "raw", "derived"} if is_session else set())
-    if not old.path or old.role_in_tree in named or old.path.name.startswith("."):
-        raise Invalid(what=f"“{old.path.shown}” holds the tree together and is not moved; move what is in it")
+    if not old.path or old.path.name.startswith("."):
+        raise Invalid(what=f"“{old.path.shown}” is hidden, as what programs keep for themselves is, and is not moved")
+    check_free_to_go(store, old)
     if to.path.below(old.path):
         raise Invalid(what=f"“{old.path.shown}” cannot be moved into itself")
-    _check_mine(store, actor, stat, old)
-    for where in (old, to):
-        _check_writable(store, where)
+    check_mine(store, actor, stat, old)
+    check_writable(store, to)
     return old, to
-
-
-def _check_writable(store: Store, where: Place) -> None:
-    if where.in_raw and read_state(store, where.session)[0] is not SessionState.WRITABLE:
-        raise NotAllowed(what=f"raw of “{where.session.shown}” is sealed; an administrator can unseal it")
 
 
 def move_entry(store: Store, actor: Actor, wanted: MoveEntry) -> Generator[Progress, None, Entry]:
@@ -155,7 +141,7 @@ def move_entry(store: Store, actor: Actor, wanted: MoveEntry) -> Generator[Progr
     new = to.path / old.path.name
     yield Progress("moving", 0, 1, "entries")
     with store.names_locked(to.path):
-        _check_writable(store, to)
+        check_writable(store, to)
         store.move(old.path, new)
     yield from mend_part(store, to.project, new)
     return entry_of(store, store.stat(new), sealed=False)

@@ -53,6 +53,8 @@ def broken_rule(name: str) -> str:
     """The rule that a new name breaks, in words; nothing where it breaks none."""
     if not name.strip():
         return "it is empty"
+    if "/" in name:
+        return "it holds a /, as a path does; what is wanted is the name alone, without what it lies in"
     for sign in name:
         if sign in FORBIDDEN:
             return f"it holds the character {sign} (also not possible: {' '.join(c for c in FORBIDDEN if c != sign)})"

@@ -1,7 +1,8 @@
 """What is done for all projects every night: memberships end, changes that were cut off are finished, drift is mended.
 
 All that it knows stands in the tree, so that it can be stopped and begun again at any time: projects that were looked
-at longest ago come first. A project that cannot be worked on is named, and the others go on.
+at longest ago come first, and of very many only some are held in memory at a time. A project that
+cannot be worked on is named, and the others go on.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from jupyter_modama.core.batches import in_order
 from jupyter_modama.core.errors import ModamaError, printable
 from jupyter_modama.core.ids import renew_doubles
 from jupyter_modama.core.layout import project_place
@@ -21,6 +23,7 @@ from jupyter_modama.core.ports import Store
 from jupyter_modama.core.projects import project_paths, session_names
 from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.core.reverify import reverify_sealed
+from jupyter_modama.core.sealed_path_moves import mend_sealed_paths
 from jupyter_modama.core.spreading import is_kept, reported
 
 MOST_NAMED = 100
@@ -57,6 +60,7 @@ class _Night:
     differing: int = 0
     owned: int = 0
     renewed: int = 0
+    failed: int = 0
 
 
 def check_nightly(store: Store, actor: Actor, wanted: RunNightly) -> None:
@@ -65,33 +69,56 @@ def check_nightly(store: Store, actor: Actor, wanted: RunNightly) -> None:
 
 def run_nightly(store: Store, actor: Actor, wanted: RunNightly) -> Generator[Progress, None, NightlyReport]:
     """End memberships whose last day is over, finish cut-off changes, and mend what grants too much or too little."""
-    night, problems = _Night(), []
-    paths = [path for _, path in sorted(_kept(store, wanted.area))]
-    for number, path in enumerate(paths):
-        yield Progress("projects", number, len(paths), "projects", path.shown)
+    night = _Night()
+    problems: list[str] = []
+    began = datetime.now(UTC).isoformat()
+    for found in in_order(lambda: _kept(store, wanted.area, began), lambda found: found):
+        if found is None:
+            yield Progress("looking", night.projects, 0, "projects")
+            continue
+        path = found[1]
+        yield Progress("projects", night.projects, 0, "projects", path.shown)
+        night.projects += 1
         try:
             yield from _one(store, path, wanted, night)
         except ModamaError as error:
-            problems.append(f"{path.shown}: {printable(str(error))}")
+            night.failed += 1
+            if len(problems) < MOST_NAMED:
+                problems.append(f"{path.shown}: {printable(str(error))}")
     named = (
-        *problems[:MOST_NAMED],
-        *([f"and {len(problems) - MOST_NAMED} more"] if len(problems) > MOST_NAMED else []),
+        *problems,
+        *([f"and {night.failed - MOST_NAMED} more"] if night.failed > MOST_NAMED else []),
     )
     if not wanted.look_only:
         night.renewed = len(renew_doubles(store, TreePath(wanted.area)))
+        named += yield from _sealed_paths(store, wanted.area)
         named += yield from reverify_sealed(store, actor, wanted.area)
     return NightlyReport(
-        len(paths), night.ended, night.finished, night.mended, night.differing, named, _sentence(night, len(problems))
+        night.projects, night.ended, night.finished, night.mended, night.differing, named, _sentence(night)
     )
 
 
-def _kept(store: Store, area: str) -> Iterator[tuple[str, TreePath]]:
-    """The projects that have members here, each with when it was looked at last."""
+def _sealed_paths(store: Store, area: str) -> Generator[Progress, None, tuple[str, ...]]:
+    """Find again what was sealed by its path where folders above it were renamed; answers what is to be known of it."""
+    said: list[str] = []
+    for path in project_paths(store, area):
+        yield Progress("projects", 0, 0, "projects", path.shown)
+        try:
+            said += mend_sealed_paths(store, path)
+        except ModamaError as error:
+            said.append(f"{path.shown}: {printable(str(error))}")
+    return tuple(said[:MOST_NAMED])
+
+
+def _kept(store: Store, area: str, before: str) -> Iterator[tuple[str, TreePath]]:
+    """The projects that have members here, each with when it was looked at last, which was before this night began."""
     for path in project_paths(store, area):
         with suppress(ModamaError):
             record, _ = record_or_warning(store, path, MEMBERS)
             if record or is_kept(store, path, store.gates.read(path)):
-                yield str(record.get("looked_at", "")), path
+                looked_at = str(record.get("looked_at", ""))
+                if looked_at < before or looked_at > datetime.now(UTC).isoformat():  # a clock can have been wrong
+                    yield looked_at, path
 
 
 def _one(store: Store, path: TreePath, wanted: RunNightly, night: _Night) -> Generator[Progress, None, None]:
@@ -134,7 +161,7 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _sentence(night: _Night, problems: int) -> str:
+def _sentence(night: _Night) -> str:
     told = (
         (night.ended, "membership ended", "memberships ended"),
         (night.finished, "change that had been cut off was finished", "changes that had been cut off were finished"),
@@ -142,7 +169,7 @@ def _sentence(night: _Night, problems: int) -> str:
         (night.mended, "entry was mended", "entries were mended"),
         (night.renewed, "copy got an id of its own", "copies got ids of their own"),
         (night.differing, "entry differs", "entries differ"),
-        (problems, "project could not be worked on", "projects could not be worked on"),
+        (night.failed, "project could not be worked on", "projects could not be worked on"),
     )
     said = "; ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in told if count)
     return f"{said}." if said else "Everything grants what the projects say."

@@ -26,6 +26,7 @@ from jupyter_modama.core import (
     moving,
     nightly,
     path_seals,
+    path_verifying,
     permalinks,
     persons,
     projects,
@@ -35,6 +36,7 @@ from jupyter_modama.core import (
     sessions,
     spreading,
     surveying,
+    tidying,
     unsealing,
     verifying,
 )
@@ -177,7 +179,8 @@ ROWS = (
         "session.unseal", unsealing.unseal_session, R.ADMINISTRATOR, K.LONG, S.SESSION, check=unsealing.check_unseal
     ),
     Operation("session.request_unseal", requests.request_unseal, R.MEMBER, K.CHANGE, S.SESSION),
-    Operation("session.requests", requests.list_requests, R.ADMINISTRATOR, K.READ, S.SITE),
+    Operation("session.decline_unseal", requests.decline_unseal, R.ADMINISTRATOR, K.CHANGE, S.SESSION),
+    Operation("session.requests", requests.list_requests, R.SIGNED_IN, K.READ, S.SITE),
     Operation(
         "session.verify",
         verifying.verify_session,
@@ -204,17 +207,19 @@ ROWS = (
     Operation("entry.links", links.list_links, R.READER, K.READ, S.PATH),
     Operation("entry.locate", permalinks.locate_entry, R.SIGNED_IN, K.READ, S.SITE),
     Operation("entry.move", moving.move_entry, R.MEMBER, K.LONG, S.PATH, check=moving.check_move),
+    Operation("entry.rename", tidying.rename_entry, R.MEMBER, K.CHANGE, S.PATH),
+    Operation("entry.remove", tidying.remove_entry, R.MEMBER, K.CHANGE, S.PATH),
     Operation("path.seal", path_seals.seal_path, R.ADMINISTRATOR, K.LONG, S.PATH, check=path_seals.check_seal_path),
     Operation(
         "path.unseal", path_seals.unseal_path, R.ADMINISTRATOR, K.LONG, S.PATH, check=path_seals.check_unseal_path
     ),
     Operation(
         "path.verify",
-        path_seals.verify_path,
+        path_verifying.verify_path,
         R.READER,
         K.LONG,
         S.PATH,
-        check=path_seals.check_verify_path,
+        check=path_verifying.check_verify_path,
         only_reads=True,
     ),
     Operation("audit.list", audit.list_audit, R.SIGNED_IN, K.READ, S.SITE, Where.SITE),

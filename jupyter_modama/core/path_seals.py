@@ -1,47 +1,42 @@
 """Sealing a file or folder outside raw, by administrators, for good reasons such as a published result.
 
-What is sealed stands in the record `sealed-paths` of the session (or, outside of sessions, of the project) that it lies
-in, by its path from there, so that renaming these changes nothing. A kill leaves a row that says what was under way:
-sealing or unsealing again goes on from there. Folders above a sealed path can be renamed by those who may do so.
+A kill leaves a row in the record that says what was under way: sealing or unsealing again goes on from there. Nobody
+moves or renames through us what holds something sealed; what people do to folders above it on the disk is found out,
+and written down, by the nightly pass (`sealed_path_moves`).
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
-from jupyter_modama.core.errors import (
-    Conflict,
-    Invalid,
-    ModamaError,
-    NotAllowed,
-    NotFound,
-    ReasonMissing,
-    StorageError,
-)
+from jupyter_modama.core.errors import Conflict, Invalid, NotAllowed, NotFound, ReasonMissing, StorageError
 from jupyter_modama.core.layout import RECORDS, Place, place
-from jupyter_modama.core.model import Actor, EntryKind, Person, Progress, Protection, Role, VerifyReport
+from jupyter_modama.core.model import Actor, EntryKind, Progress, Protection, Role
 from jupyter_modama.core.paths import TreePath, encoded
 from jupyter_modama.core.ports import Store
 from jupyter_modama.core.projects import is_folder
 from jupyter_modama.core.roles import role_at
+from jupyter_modama.core.sealed_path_moves import find_moved
+from jupyter_modama.core.sealed_paths import (
+    SEALED,
+    SEALING,
+    UNSEALING,
+    Row,
+    SealedPath,
+    below,
+    covering,
+    home_of,
+    rows_around,
+    shown,
+    write_row,
+)
 from jupyter_modama.core.spreading import mend_part
 from jupyter_modama.core.surveying import check_way, open_writers
-from jupyter_modama.core.verifying import (
-    MANIFEST,
-    Comparison,
-    compare,
-    compare_folders,
-    compare_links,
-    hashed_files,
-    mismatch,
-)
-
-RECORD = "sealed-paths"
-SEALING, SEALED, UNSEALING = "sealing", "sealed", "unsealing"
+from jupyter_modama.core.verifying import MANIFEST, hashed_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +57,7 @@ class UnsealPath:
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyPath:
-    """A sealed file or folder, or something in one."""
-
-    path: str
-    path_b64: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SealedPath:
-    """A file or folder that is sealed; `state`: sealed, sealing (under way or cut off), unsealing, open."""
-
-    path: str
-    state: str
-    by: Person | None = None
-    at: datetime | None = None
-    files: int = 0
-    bytes: int = 0
-    protection: Protection = Protection.NONE
-    note: str = ""
-    path_b64: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """What is asked for: the folder `top`, or `name` in it; `home` is whose record tells of it."""
 
     where: Place
@@ -107,82 +79,19 @@ class _Part:
         return below(self.path, self.home)
 
 
-def below(path: TreePath, folder: TreePath) -> TreePath:
-    """A path as seen from a folder above it."""
-    return TreePath(path[len(folder) + 1 :])
-
-
-# What is written down ------------------------------------------------------------------------------------------------
-
-
-def home_of(store: Store, where: Place) -> TreePath:
-    """Whose record tells what is sealed at a place: the session's, or that of the project."""
-    return where.session if where.session and is_folder(store, where.raw) else where.project
-
-
-def rows_of(store: Store, home: TreePath) -> dict[str, dict[str, Any]]:
-    """The sealed paths of a session or project, by their keys. Raises: RecordCorrupt."""
-    found = (store.read_record(home, RECORD) or {}).get("paths")
-    rows = found.items() if isinstance(found, dict) else ()
-    return {key: row for key, row in rows if isinstance(row, dict) and isinstance(row.get("path"), str)}
-
-
-def _path_of(row: dict[str, Any]) -> TreePath:
-    try:
-        return TreePath.parse(row["path"], str(row.get("path_b64") or ""))
-    except ModamaError:
-        return TreePath("")
-
-
-def _covering(rows: dict[str, dict[str, Any]], inner: TreePath) -> str:
-    """The key of the row that a path belongs to, nothing where none does."""
-    found = (key for key, row in rows.items() if (path := _path_of(row)) and inner.below(path))
-    return next(found, "")
-
-
-def sealed_path_at(store: Store, path: TreePath) -> SealedPath | None:
-    """The sealed file or folder that a path lies in, None where it lies in none."""
-    where = place(store.site, path)
-    if not where.project or path == where.project or where.in_raw:
-        return None
-    try:
-        home = home_of(store, where)
-        rows = rows_of(store, home)
-    except ModamaError:
-        return None
-    key = _covering(rows, below(path, home))
-    return _shown(store, home, rows[key]) if key else None
-
-
-def _shown(store: Store, home: TreePath, row: dict[str, Any], state: str = "") -> SealedPath:
-    path = home / _path_of(row)
-    try:
-        protection: Protection = Protection(row.get("protection", ""))
-        at: datetime | None = datetime.fromisoformat(str(row.get("at")))
-    except ValueError:
-        protection, at = Protection.NONE, None
-    return SealedPath(
-        path.shown,
-        state or str(row.get("state")),
-        store.person(row["by"]) if type(row.get("by")) is int else None,
-        at,
-        int(row.get("files") or 0),
-        int(row.get("bytes") or 0),
-        protection,
-        str(row.get("note") or ""),
-        path.b64,
-    )
-
-
-def _write(store: Store, home: TreePath, key: str, row: dict[str, Any] | None) -> None:
-    rows = {k: v for k, v in rows_of(store, home).items() if k != key}
-    store.write_record(home, RECORD, {"paths": rows | ({key: row} if row is not None else {})})
-
-
 # What is asked for ---------------------------------------------------------------------------------------------------
 
 
-def _part(store: Store, wanted: SealPath | UnsealPath | VerifyPath) -> _Part:
+class Asked(Protocol):
+    """What asks for one path."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def path_b64(self) -> str: ...
+
+
+def part_of(store: Store, wanted: Asked) -> Part:
     """Raises: Invalid where a seal of a path is not meant for, NotFound."""
     path = TreePath.parse(wanted.path, wanted.path_b64)
     where = place(store.site, path)
@@ -197,17 +106,18 @@ def _part(store: Store, wanted: SealPath | UnsealPath | VerifyPath) -> _Part:
         raise Invalid(what=f"“{path.shown}” is neither a file nor a folder")
     single = kind is EntryKind.FILE
     top, name = (path.parent, path.name) if single else (path, "")
-    return _Part(where, home_of(store, where), top, name)
+    row = covering(store, where)
+    return Part(where, row.home if row else home_of(store, where), top, name)
 
 
-def _place_of(part: _Part) -> Place:
+def _place_of(part: Part) -> Place:
     """As the words of a seal want it: where the files are, and how it is called."""
     return replace(part.where, session=part.path, raw=part.top)
 
 
-def _check_role(store: Store, actor: Actor, part: _Part) -> None:
-    if role_at(store, actor, part.path) < Role.ADMINISTRATOR:
-        raise NotAllowed(what=f"your role in {part.where.project.shown} changed meanwhile; nothing has been changed")
+def _check_role(store: Store, actor: Actor, path: TreePath, where: Place) -> None:
+    if role_at(store, actor, path) < Role.ADMINISTRATOR:
+        raise NotAllowed(what=f"your role in {where.project.shown} changed meanwhile; nothing has been changed")
 
 
 # Sealing -------------------------------------------------------------------------------------------------------------
@@ -215,27 +125,26 @@ def _check_role(store: Store, actor: Actor, part: _Part) -> None:
 
 def check_seal_path(store: Store, actor: Actor, wanted: SealPath) -> None:
     """What can be said at once about a seal of a path; raises what speaks against it."""
-    part = _part(store, wanted)
+    part = part_of(store, wanted)
     _check_free(store, part)
     _check_way(store, part, wanted, store.path_seals.survey(part.top, part.name))
 
 
-def _check_free(store: Store, part: _Part) -> str:
+def _check_free(store: Store, part: Part) -> str:
     """The key of a seal of this very path that was cut off, nothing where it is new.
 
     Raises: Conflict where it, or something in it or above it, is sealed already.
     """
-    for key, row in rows_of(store, part.home).items():
-        path = _path_of(row)
-        if path == part.inner and row.get("state") != SEALED:
-            return key
-        if path and (path.below(part.inner) or part.inner.below(path)):
-            shown = (part.home / path).shown
-            raise Conflict(what=f"“{shown}” is sealed already; an administrator can unseal it")
+    for row in rows_around(store, part.where):
+        path = row.path
+        if path == part.path and row.state != SEALED:
+            return row.key
+        if path and (path.below(part.path) or part.path.below(path)):
+            raise Conflict(what=f"“{path.shown}” is sealed already; an administrator can unseal it")
     return ""
 
 
-def _check_way(store: Store, part: _Part, wanted: SealPath, found: Any) -> Protection:
+def _check_way(store: Store, part: Part, wanted: SealPath, found: Any) -> Protection:
     """How it will be protected. Raises what makes a seal impossible, before anything is changed."""
     if not found.files:
         raise Conflict(what=f"there are no files in “{part.path.shown}”, so there is nothing to seal")
@@ -253,9 +162,9 @@ def _check_way(store: Store, part: _Part, wanted: SealPath, found: Any) -> Prote
 
 def seal_path(store: Store, actor: Actor, wanted: SealPath) -> Generator[Progress, None, SealedPath]:
     """Make a file, or a folder with all in it, immutable and record its checksums."""
-    part = _part(store, wanted)
+    part = part_of(store, wanted)
     with store.lock(part.home, f"protecting {part.path.name} by {actor.person.login}"):
-        _check_role(store, actor, part)
+        _check_role(store, actor, part.path, part.where)
         key = _check_free(store, part) or secrets.token_hex(8)
         yield Progress("looking", 0, 0)
         found = store.path_seals.survey(part.top, part.name)
@@ -268,8 +177,9 @@ def seal_path(store: Store, actor: Actor, wanted: SealPath) -> Generator[Progres
             "at": datetime.now(UTC).isoformat(),
             "protection": by.value,
             "note": wanted.note,
+            "inode": store.stat(part.path).inode,  # by which it is found again
         }
-        _write(store, part.home, key, row)
+        write_row(store, part.home, key, row)
         for done in store.path_seals.protect(part.home, part.top, part.name, by):
             yield Progress("protecting", done, found.files)
         again = store.path_seals.survey(part.top, part.name)
@@ -277,11 +187,11 @@ def seal_path(store: Store, actor: Actor, wanted: SealPath) -> Generator[Progres
             raise open_writers(_place_of(part), again, "Protection stays, and sealing again goes on from here")
         row |= yield from _proof(store, part, key, by)
         store.path_seals.freeze_proof(part.home, key, by)
-        _write(store, part.home, key, {**row, "state": SEALED})
-    return _shown(store, part.home, row, SEALED)
+        write_row(store, part.home, key, {**row, "state": SEALED})
+    return shown(store, Row(part.home, key, row), SEALED)
 
 
-def _proof(store: Store, part: _Part, key: str, by: Protection) -> Generator[Progress, None, dict[str, Any]]:
+def _proof(store: Store, part: Part, key: str, by: Protection) -> Generator[Progress, None, dict[str, Any]]:
     """Hash, write the checksums, and look once more; answers what the record is to say of it."""
     looked = store.path_seals.look(part.top, part.name, by)
     hashed = yield from hashed_files(store, part.home, part.top, looked.files, remember=False)
@@ -306,109 +216,73 @@ def check_unseal_path(store: Store, actor: Actor, wanted: UnsealPath) -> None:
     """Whether there is something to unseal, and a reason."""
     if not wanted.reason.strip():
         raise ReasonMissing(what="unsealing")
-    part = _part(store, wanted)
-    _sealed_here(store, part)
+    if _row_of_nothing(store, wanted) is None:
+        _sealed_here(store, part_of(store, wanted))
 
 
-def _sealed_here(store: Store, part: _Part) -> str:
-    """The key of the seal of exactly this path, nothing where it has the flag and nobody wrote down why.
+def _sealed_here(store: Store, part: Part) -> Row | None:
+    """The row of exactly this path, None where it has the flag and nobody wrote down why.
 
     Raises: Conflict.
     """
-    rows = rows_of(store, part.home)
-    key = _covering(rows, part.inner)
-    if key and _path_of(rows[key]) != part.inner:
-        outer = (part.home / _path_of(rows[key])).shown
-        raise Conflict(what=f"“{part.path.shown}” is sealed as part of “{outer}”; unseal that")
+    row = covering(store, part.where)
+    if row and row.path != part.path:
+        raise Conflict(what=f"“{part.path.shown}” is sealed as part of “{row.path.shown}”; unseal that")
     stat = store.stat(part.path)
-    if not key and not stat.immutable:
+    if not row and not stat.immutable:
         raise Conflict(what=f"“{part.path.shown}” is not sealed, so there is nothing to unseal")
     if stat.immutable and store.sealing.strongest(part.home) is not Protection.IMMUTABLE:
         raise NotAllowed(what=f"“{part.path.shown}” is immutable, and you may not take that away here")
-    return key
+    return row
+
+
+def _row_of_nothing(store: Store, wanted: UnsealPath) -> Row | None:
+    """The row of a path at which there is nothing any more."""
+    path = TreePath.parse(wanted.path, wanted.path_b64)
+    try:
+        store.stat(path)
+    except NotFound:
+        where = place(store.site, path)
+        row = covering(store, where) if where.project else None
+        return row if row and row.path == path else None
+    return None
 
 
 def unseal_path(store: Store, actor: Actor, wanted: UnsealPath) -> Generator[Progress, None, SealedPath]:
     """Make a sealed file or folder changeable again; its checksums are kept."""
-    part = _part(store, wanted)
+    row = _row_of_nothing(store, wanted)
+    if row is not None:
+        return (yield from _forget(store, actor, row))
+    part = part_of(store, wanted)
     with store.lock(part.home, f"unprotecting {part.path.name} by {actor.person.login}"):
-        _check_role(store, actor, part)
-        key = _sealed_here(store, part)
-        row: dict[str, Any] = rows_of(store, part.home).get(
-            key, {"path": part.inner.shown, "path_b64": encoded(part.inner)}
-        )
-        if key:
-            _write(store, part.home, key, {**row, "state": UNSEALING})
+        _check_role(store, actor, part.path, part.where)
+        row = _sealed_here(store, part)
+        facts: dict[str, Any] = row.facts if row else {"path": part.inner.shown, "path_b64": encoded(part.inner)}
+        if row:
+            write_row(store, part.home, row.key, {**facts, "state": UNSEALING})
         for done in store.path_seals.unprotect(part.top, part.name):
-            yield Progress("unsealing", done, int(row.get("files") or 0))
+            yield Progress("unsealing", done, int(facts.get("files") or 0))
         yield from mend_part(store, part.where.project, part.path)  # members can have changed since the seal
-        if key:
-            store.path_seals.retire_proof(part.home, key)
-            _write(store, part.home, key, None)
-    return _shown(store, part.home, row, "open")
+        if row:
+            store.path_seals.retire_proof(part.home, row.key)
+            write_row(store, part.home, row.key, None)
+    return shown(store, Row(part.home, "", facts), "open")
 
 
-# Verifying -----------------------------------------------------------------------------------------------------------
+def _forget(store: Store, actor: Actor, row: Row) -> Generator[Progress, None, SealedPath]:
+    """Take out the row of what is gone, or say how it is called now.
 
-
-def check_verify_path(store: Store, actor: Actor, wanted: VerifyPath) -> None:
-    """Whether there are checksums to compare with."""
-    _sealed_part(store, _part(store, wanted))
-
-
-def _sealed_part(store: Store, part: _Part) -> tuple[str, dict[str, Any]]:
-    rows = rows_of(store, part.home)
-    key = _covering(rows, part.inner)
-    if not key or rows[key].get("state") != SEALED:
-        raise Conflict(what=f"“{part.path.shown}” is not sealed, so there are no checksums to compare with")
-    return key, rows[key]
-
-
-def verify_path(store: Store, actor: Actor, wanted: VerifyPath) -> Generator[Progress, None, VerifyReport]:
-    """Hash a sealed file or folder again and name each file that is missing, changed or new."""
-    part = _part(store, wanted)
-    key, row = _sealed_part(store, part)
-    sealed = _shown(store, part.home, row)
+    Raises: Conflict.
+    """
+    where = place(store.site, row.path)
     yield Progress("looking", 0, 0)
-    looked = store.path_seals.look(part.top, part.name, sealed.protection)
-    hashed = yield from hashed_files(store, part.home, part.top, looked.files, remember=False)
-    found = _compared(store, part, key, row, hashed, looked)
-    if found.differs:
-        raise mismatch(part.path.shown, found)
-    return VerifyReport(
-        project=part.where.project.shown,
-        session=TreePath(part.home.name).shown if part.home != part.where.project else "",
-        folder=part.path.shown,
-        files=found.files,
-        bytes=found.bytes,
-        protection=sealed.protection,
-        sealed_at=sealed.at,
-        verified_at=datetime.now(UTC),
-        manifest_sha256=found.manifest_sha256,
-        warnings=tuple(_bare(part, looked)),
-    )
-
-
-def _compared(store: Store, part: _Part, key: str, row: dict[str, Any], hashed: Any, looked: Any) -> Comparison:
-    try:
-        recorded = store.path_seals.read_proof(part.home, key)
-    except NotFound:
-        return Comparison(missing=[TreePath(f"{RECORDS}/{RECORD}/{key}.txt")])
-    lines = {path: line for path, line in recorded.lines.items() if path.below(part.inner)}
-    found = compare(lines, hashed, part.prefix, recorded.sha256)
-    if not part.name:
-        links = {path: target for path, target in recorded.entries.links.items() if path.below(part.inner)}
-        compare_links(found, links, looked.links, part.prefix)
-        compare_folders(found, recorded.entries.folders, looked.folders, part.prefix)
-    found.unreadable += [part.prefix / path for path in looked.unreadable]
-    for name, mine in (("manifest_sha256", recorded.sha256), ("entries_sha256", recorded.entries_sha256)):
-        if row.get(name) != mine:
-            ending = "txt" if name.startswith("manifest") else "jsonl"
-            found.changed.insert(0, TreePath(f"{RECORDS}/{RECORD}/{key}.{ending}"))
-    return found
-
-
-def _bare(part: _Part, looked: Any) -> Iterator[str]:
-    if looked.bare:
-        shown = (part.top / looked.bare[0]).shown if looked.bare[0] else part.top.shown
-        yield f"nothing has changed, but “{shown}” is not protected any more; unseal and seal again to protect it"
+    with store.lock(row.home, f"looking for {row.path.name} by {actor.person.login}"):
+        _check_role(store, actor, row.path, where)
+        now = find_moved(store, where.project, [row]).get(row.key)
+        if now:
+            raise Conflict(
+                what=f"“{row.path.shown}” is called “{now.shown}” now, and is still sealed; unseal it by that name"
+            )
+        store.path_seals.retire_proof(row.home, row.key)
+        write_row(store, row.home, row.key, None)
+    return shown(store, row, "gone")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -17,12 +17,12 @@ from jupyter_modama.core.audit import AuditLine, ListAudit, is_by, page_of, said
 from jupyter_modama.core.errors import Invalid, ModamaError, NotAllowed, ReasonMissing, printable
 from jupyter_modama.core.layout import area_of
 from jupyter_modama.core.model import Actor, Job, Person, PersonKind, Progress, Role
-from jupyter_modama.core.path_seals import RECORD as SEALED_PATHS
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
 from jupyter_modama.core.projects import project_paths, session_names
 from jupyter_modama.core.roles import role_at
 from jupyter_modama.core.seal_state import SEAL, seal_protection
+from jupyter_modama.core.sealed_paths import RECORD as SEALED_PATHS
 
 LINES = 1000
 PROJECT_RECORDS, SESSION_RECORDS = ("project",), ("session", SEAL)
@@ -106,11 +106,25 @@ def export_person(store: Store, actor: Actor, wanted: ExportPerson) -> PersonExp
     who = _asked_for(store, actor, wanted.person)
     more = ListAudit(limit=LINES, cursor=wanted.cursor)
     page = page_of(store, more, lambda entry, at: concerns(entry, who))
+    told = tuple(_about(line, who) for line in page.items)
     if wanted.cursor:
-        return PersonExport(who, audit=page.items, cursor=page.cursor)
+        return PersonExport(who, audit=told, cursor=page.cursor)
     jobs = tuple(job for job in store.jobs.list() if job.actor == who.login)
-    memberships, records = _stored(store, who)
-    return PersonExport(who, memberships, records, jobs, page.items, page.cursor, ELSEWHERE)
+    memberships, records = _stored(store, actor, who)
+    return PersonExport(who, memberships, records, jobs, told, page.cursor, ELSEWHERE)
+
+
+def _about(line: AuditLine, who: Person) -> AuditLine:
+    """A line as it concerns somebody: of what others did, not whom else they named."""
+    if who.login in {line.person, line.on_behalf_of}:
+        return line
+    values = line.wanted.items()
+    return replace(
+        line,
+        wanted={
+            k: [one for one in v if _names({k: one}, who)] if isinstance(v, (list, tuple)) else v for k, v in values
+        },
+    )
 
 
 def _asked_for(store: Store, actor: Actor, text: str) -> Person:
@@ -143,7 +157,7 @@ def _number_in_audit(store: Store, login: str) -> int:
     return 0
 
 
-def _stored(store: Store, who: Person) -> tuple[tuple[Membership, ...], tuple[Mention, ...]]:
+def _stored(store: Store, actor: Actor, who: Person) -> tuple[tuple[Membership, ...], tuple[Mention, ...]]:
     memberships, records = [], []
     for project in project_paths(store):
         with suppress(ModamaError):
@@ -151,11 +165,19 @@ def _stored(store: Store, who: Person) -> tuple[tuple[Membership, ...], tuple[Me
             if who.uid in gate.people:
                 role = gate.people[who.uid].name.lower()
                 memberships.append(Membership(project.shown, role, gate.until.get(who.uid)))
+            # Others can have the same full name, and who can choose it could look for any word in what is private.
+            known = who if _may_read(store, actor, project) else replace(who, display="")
             for folder, names in _records(store, project):
                 for name in (*names, SEALED_PATHS, "unseal_request"):
                     record = _record(store, folder, name)
-                    records += [Mention(folder.shown, name, *found) for found in _mentions(record, who)]
+                    records += [Mention(folder.shown, name, *found) for found in _mentions(record, known)]
     return tuple(memberships), tuple(records)
+
+
+def _may_read(store: Store, actor: Actor, project: TreePath) -> bool:
+    with suppress(ModamaError):
+        return role_at(store, actor, project) >= Role.READER
+    return False
 
 
 def _records(store: Store, project: TreePath) -> Iterator[tuple[TreePath, tuple[str, ...]]]:

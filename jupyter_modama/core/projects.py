@@ -31,6 +31,7 @@ from jupyter_modama.core.records import (
     shown_fields,
 )
 from jupyter_modama.core.roles import access_of, acts_for, role_at
+from jupyter_modama.core.totals import totals_of
 
 FIRST_AREA = "adhoc"
 SORTS = ("name", "-name", "modified", "-modified", "created", "-created")
@@ -185,7 +186,7 @@ def _project(store: Store, actor: Actor, stat: Stat, counted: bool = False) -> P
     owners = tuple(store.person(uid) for uid in recorded or (stat.uid,))
     gate = store.gates.read(path)
     area = area_of(store.site, path)
-    summary = store.summary(path, 0.5) if counted else None
+    totals = totals_of(store, path) if counted else None
     sessions = session_names(store, path, area) if area else ()
     return Project(
         path=path.shown,
@@ -198,13 +199,15 @@ def _project(store: Store, actor: Actor, stat: Stat, counted: bool = False) -> P
         members=_members(store, gate),
         members_version=gate.version,
         members_from=members_from(store, stat, area) if area else "",
+        groups=_groups(store, gate) if area and area.members != "group" else (),
         rules=rules(area) if area and (len(gate.people) + len(gate.groups) > 1) else (),
         visibility=Visibility.OPEN if stat.mode & 0o005 == 0o005 else Visibility.PRIVATE,
         created=stat.born or stat.changed,
         modified=stat.modified,
-        size_bytes=summary.bytes if summary and summary.counted_at else None,
-        files=summary.files if summary and summary.counted_at else None,
-        counted_at=summary.counted_at if summary else None,
+        size_bytes=totals.bytes if totals else None,
+        files=totals.files if totals else None,
+        counted_at=totals.counted_at if totals else None,
+        **(_room(store, path) if counted else {}),
         sessions=len(sessions),
         role=role_at(store, actor, path).name.lower(),
         adopted=bool(recorded) or bool(record),
@@ -213,6 +216,13 @@ def _project(store: Store, actor: Actor, stat: Stat, counted: bool = False) -> P
         warning=warning,
         mismatches=mismatches_of(store, path) if counted else (),
     )
+
+
+def _room(store: Store, path: TreePath) -> dict[str, Any]:
+    """How much can still be written in a project, and when all was last saved elsewhere."""
+    rooms = (store.free_bytes(path)[0], store.folder_quota(path), store.quota_left(path)[0])
+    free, quota, left = (number if number >= 0 else None for number in rooms)
+    return {"free_bytes": free, "quota_bytes": quota, "quota_left_bytes": left, "backed_up": store.last_backup()}
 
 
 def members_from(store: Store, stat: Stat, area: Area) -> str:
@@ -236,6 +246,13 @@ def rules(area: Area) -> tuple[str, ...]:
         "strict": "You may delete your own files only, also in folders that you made.",
     }
     return tuple(said for said in (write.get(area.write, ""), delete.get(area.delete, "")) if said)
+
+
+def _groups(store: Store, gate: Gate) -> tuple[str, ...]:
+    """Who comes in as one of a group that was let in by hand."""
+    may = {Role.MEMBER: "read and change files here", Role.READER: "read the files here"}
+    named = sorted((store.group(gid), role) for gid, role in gate.groups.items())
+    return tuple(f"Everybody in the group {printable(name)} can {may[role]}, too." for name, role in named)
 
 
 def _members(store: Store, gate: Gate) -> tuple[Member, ...]:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from jupyter_modama.core.errors import ModamaError, NotAllowed, NotFound, printable
 from jupyter_modama.core.layout import RECORDS, Place
 from jupyter_modama.core.model import Actor, EntryKind, Protection, Reason, Role, Seal, SessionState
-from jupyter_modama.core.path_seals import SealedPath, sealed_path_at
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Rule, Stat, Store
 from jupyter_modama.core.projects import is_folder
 from jupyter_modama.core.roles import role_at
 from jupyter_modama.core.seal_state import read_state
+from jupyter_modama.core.sealed_paths import SealedPath, sealed_path_at
 
 S = SessionState
 WRITE = 2

@@ -23,7 +23,7 @@ def remove_session(store: Store, actor: Actor, wanted: RemoveSession) -> Removed
     with store.lock(path, f"removing by {actor.person.login}"):
         state, _, _ = disk_state(store, path)
         if state is not SessionState.WRITABLE:
-            raise NotEmpty(what=f"session {path.shown}", first=f"a seal ({state})")
+            raise NotEmpty(what=f"session {path.shown}", first="what was sealed")
         notes = _untouched_notes(store, path)
         first = next(_content(store, where, notes), None)
         if first is not None:

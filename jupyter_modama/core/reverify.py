@@ -1,8 +1,8 @@
 """Reading sealed sessions again now and then: what nobody looks at can rot, and backups of it rot with it.
 
 Every night those that were not read for the longest time, as long as there is time, with a part of what the disks can
-do. What was found stands in the session's record `verified`, what is wrong also in the project's record `mismatches`,
-which its page shows to the owners; the audit has a line for each.
+do. What was found is written down (`core/verified.py`), as is every seal that does not hold; the audit has a line for
+each session that was read.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jupyter_modama.core.audit import facts_of
+from jupyter_modama.core.batches import TOLD_EACH, in_order
 from jupyter_modama.core.errors import ModamaError, printable
 from jupyter_modama.core.layout import Place, area_of, session_place
 from jupyter_modama.core.model import Actor, Finding, Progress, Seal, SessionState, Severity
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
 from jupyter_modama.core.projects import ListProjects, list_projects, project_paths, session_names
-from jupyter_modama.core.records import MISMATCHES, mismatches_of, record_or_warning, recorded_text
+from jupyter_modama.core.records import mismatches_of
 from jupyter_modama.core.seal_state import read_state
+from jupyter_modama.core.verified import BARE, DIFFERS, FAILED, SAME, note_mismatches, note_verified, read_at
 from jupyter_modama.core.verifying import compared, mismatch
 
-VERIFIED = "verified"
-SAME, DIFFERS, BARE, FAILED = "same", "differs", "not-protected", "failed"
 HOURS = 4.0  # of a night; a session that was begun is read to its end
 SHARE = 0.25  # of the time the disks are read, the rest is left to people
 LOOKED_AT = 200
+MOST_SAID = 100
 SHOWN = 100
 
 
@@ -45,25 +46,44 @@ class _Due:
 def reverify_sealed(
     store: Store, actor: Actor, area: str = "", *, hours: float = HOURS, share: float = SHARE
 ) -> Generator[Progress, None, tuple[str, ...]]:
-    """Verify sealed sessions that nobody read for the days of the site; answers what is not right."""
-    days = store.site.seal.reverify_days
-    if not days:
-        return ()
-    end = time.monotonic() + hours * 3600
-    projects = list(project_paths(store, area))
-    sealed = [due for project in projects for due in _sealed(store, project)]
-    limit = datetime.now(UTC) - timedelta(days=days)
+    """Verify sealed sessions that nobody read for the days of the site, and tell owners what is wrong with seals.
+
+    Answers what is not right, as far as a report has room.
+    """
     wrong: list[str] = []
-    for due in sorted((due for due in sealed if due.read_at < limit), key=lambda due: (due.read_at, due.where.session)):
+    if store.site.seal.reverify_days:
+        wrong += yield from _read_again(store, actor, area, hours, share)
+    for number, project in enumerate(project_paths(store, area)):
+        if number % TOLD_EACH == 0:
+            yield Progress("sealed data", number, 0, "projects", project.shown)
+        with suppress(ModamaError):
+            said = note_mismatches(store, project)
+            wrong += [sentence for sentence in said if sentence not in wrong and len(wrong) < MOST_SAID]
+    return tuple(wrong[:MOST_SAID])
+
+
+def _read_again(
+    store: Store, actor: Actor, area: str, hours: float, share: float
+) -> Generator[Progress, None, list[str]]:
+    """Verify those that are due, as long as there is time; answers what was found wrong."""
+    end = time.monotonic() + hours * 3600
+    limit = datetime.now(UTC) - timedelta(days=store.site.seal.reverify_days)
+    wrong: list[str] = []
+
+    def due() -> Iterator[_Due]:
+        sealed = (one for project in project_paths(store, area) for one in _sealed(store, project))
+        return (one for one in sealed if one.read_at < limit)
+
+    for one in in_order(due, lambda one: (one.read_at, one.where.session)):
+        if one is None:
+            yield Progress("sealed data", unit="projects", message="looking for what was not read for long")
+            continue
         if time.monotonic() > end:
             break
         with suppress(ModamaError):  # what went wrong stands in the audit; the others go on
-            sentence = yield from _verified(store, actor, due, share)
+            sentence = yield from _verified(store, actor, one, share)
             wrong += [sentence] if sentence else []
-    for project in projects:
-        with suppress(ModamaError):
-            _note_mismatches(store, project)
-    return tuple(wrong)
+    return wrong
 
 
 def _sealed(store: Store, project: TreePath) -> Iterator[_Due]:
@@ -72,16 +92,7 @@ def _sealed(store: Store, project: TreePath) -> Iterator[_Due]:
         with suppress(ModamaError):
             state, _, seal = read_state(store, session)
             if state is SessionState.SEALED and seal is not None:
-                yield _Due(max(seal.at, _read_at(store, session) or seal.at), session_place(store.site, session), seal)
-
-
-def _read_at(store: Store, session: TreePath) -> datetime | None:
-    record, _ = record_or_warning(store, session, VERIFIED)
-    try:
-        found = datetime.fromisoformat(str(record.get("at")))
-    except ValueError:
-        return None
-    return min(found, datetime.now(UTC)) if found.tzinfo else None
+                yield _Due(max(seal.at, read_at(store, session) or seal.at), session_place(store.site, session), seal)
 
 
 def _verified(store: Store, actor: Actor, due: _Due, share: float) -> Generator[Progress, None, str]:
@@ -98,8 +109,7 @@ def _verified(store: Store, actor: Actor, due: _Due, share: float) -> Generator[
         if state is not SessionState.SEALED or seal is None or seal.at != due.seal.at:
             store.audit.end(line, "cancelled", "the seal was taken away meanwhile")
             return ""
-        record = {"at": datetime.now(UTC).isoformat(), "outcome": outcome, "sentence": sentence, **facts}
-        store.write_record(session, VERIFIED, record)
+        note_verified(store, session, outcome, sentence, facts)
     except BaseException as error:
         store.audit.end(line, "failed" if isinstance(error, ModamaError) else "interrupted", printable(str(error)))
         raise
@@ -128,20 +138,6 @@ def _found(store: Store, due: _Due, share: float) -> Generator[Progress, None, t
 # Telling -------------------------------------------------------------------------------------------------------------
 
 
-def _note_mismatches(store: Store, project: TreePath) -> None:
-    """Write down for a project which of its sealed sessions are not right, where that has changed."""
-    wrong: dict[str, dict[str, str]] = {}
-    for due in _sealed(store, project):
-        record, _ = record_or_warning(store, due.where.session, VERIFIED)
-        read_at = _read_at(store, due.where.session)
-        if record.get("outcome") not in {SAME, None} and read_at is not None and read_at >= due.seal.at:
-            sentence = recorded_text(record, "sentence")
-            wrong[TreePath(due.where.session.name).shown] = {"at": read_at.isoformat(), "sentence": sentence}
-    record, _ = record_or_warning(store, project, MISMATCHES)
-    if record.get("sessions", {}) != wrong:
-        store.write_record(project, MISMATCHES, {"sessions": wrong})
-
-
 def check_verified(store: Store, actor: Actor) -> Iterator[Finding]:
     """Whether sealed sessions are still what they were."""
     wrong, projects = 0, list_projects(store, actor, ListProjects(limit=LOOKED_AT)).items
@@ -152,7 +148,7 @@ def check_verified(store: Store, actor: Actor) -> Iterator[Finding]:
                 "sealed data",
                 Severity.FAILURE,
                 f"{project.path}, {sentence}",
-                "verify the session again, get what differs from a backup, and look for the cause",
+                "do what it says; where files differ, get them from a backup, and look for the cause",
             )
     if not wrong and projects:
         yield Finding("sealed data", Severity.OK, "no sealed session was found to differ from its checksums")

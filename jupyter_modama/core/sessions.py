@@ -14,6 +14,7 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat, Store
 from jupyter_modama.core.projects import is_folder, page_bounds, session_names, there
 from jupyter_modama.core.records import FIELDS, changed_record, record_or_warning, recorded_text, shown_fields
+from jupyter_modama.core.requests import request_of
 from jupyter_modama.core.roles import acts_for, role_at
 from jupyter_modama.core.seal_state import read_state, seal_warning
 
@@ -125,7 +126,10 @@ def proposed_name(area: Area, today: datetime) -> str:
 def show_session(store: Store, actor: Actor, wanted: ShowSession) -> Session:
     """Show one session: its state, its seal, and a summary of what lies in raw."""
     path = session_path(wanted)
-    session = session_at(store, actor, path, role_at(store, actor, path))
+    role = role_at(store, actor, path)
+    session = session_at(store, actor, path, role)
+    if role >= Role.MEMBER:
+        session = replace(session, request=request_of(store, path))
     try:
         summary = store.summary(existing_place(store, path).raw, PATIENCE_S)
     except NotAllowed:

@@ -43,10 +43,14 @@ SERVICES: dict[str, dict[str, str]] = {
     "smb": {"host": "host", "share": "name"},
     "ssh": {"host": "host", "port": "port", "user": "user", "path": "folder", "options": "options"},
     "workstation": {"path": "folder"},
+    "backup": {"stamp": "folder"},  # a file that each backup leaves anew: its date is that of the last one
 }
 AS_TEXT = {"hub", "permalink"}
 SIGN_IN = "sign-in"  # the delegate that is the hub itself
-SITE_KEYS = ("name", "root", "account", "administrators", "minimum_uid", "instruments", "instruments_quiet_s")
+SITE_KEYS = (
+    *("name", "root", "account", "administrators", "minimum_uid"),
+    *("externals", "instruments", "instruments_quiet_s"),
+)
 TABLES = ("site", "areas", "seal", "audit", "services", "hub", "service", "mail", "pages", "tool", "delegates")
 KINDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "a table", list: "a list", tuple: "a list"}
 

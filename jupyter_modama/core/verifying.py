@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from jupyter_modama.core.errors import Invalid, ManifestMismatch, NotSealed
+from jupyter_modama.core.errors import Invalid, ManifestMismatch, ModamaError, NotSealed
 from jupyter_modama.core.layout import RECORDS, Place
 from jupyter_modama.core.model import Actor, EntryKind, Progress, Seal, VerifyReport
 from jupyter_modama.core.paths import TreePath
@@ -19,6 +20,7 @@ from jupyter_modama.core.seal_state import (
     seal_protection,
     session_asked_for,
 )
+from jupyter_modama.core.verified import SAME, note_verified
 
 NAMED = 1000
 MANIFEST = "manifest-sha256.txt"
@@ -159,6 +161,9 @@ def verify_session(store: Store, actor: Actor, wanted: VerifySession) -> Generat
     if report.differs:
         raise mismatch(folder.shown, report)
     warnings = []
+    if folder == where.raw and not report.bare:
+        with suppress(ModamaError):  # who may not write that down has it done by the nightly pass
+            note_verified(store, where.session, SAME, "", {"files": report.files, "bytes": report.bytes})
     if report.bare:
         warnings.append(
             f"nothing has changed, but “{report.bare[0].shown}” is not protected any more; seal again to protect it"

@@ -30,6 +30,7 @@ from jupyter_modama.keeper.workers import Workers
 from jupyter_modama.site import described, managed_by
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.store.ingest import Ingest
+from jupyter_modama.store.totals import Following
 from jupyter_modama.store.watching import Watcher
 
 STATE = "/var/lib/modama-keeper"
@@ -73,7 +74,8 @@ def _serve(asked: Asked) -> None:
     site = _site(asked.site)
     _make_state(asked.state)
     store = DiskStore(site, state=asked.state, cache=asked.state / "cache", keeps_tree=True)
-    watching = _watcher(store)  # the one thing that needs more than is kept
+    following = Following(store, asked.state / "cache" / "totals.sqlite")
+    watching = _watcher(store, following)  # the one thing that needs more than is kept
     capabilities.lay_down()
     listener = _passed() or _bound(asked.socket, asked.peer_uid)
     try:
@@ -87,36 +89,42 @@ def _serve(asked: Asked) -> None:
             signal.signal(number, lambda *_: keeper.stop())
         signal.signal(signal.SIGUSR1, lambda *_: keeper.nightly())
         _LOG.info("Keeping %s for uid %d", site.root, asked.peer_uid)
-        with _run(watching):
+        with _run(watching, following):
             keeper.serve()
     finally:
         store.close()
 
 
-def _watcher(store: DiskStore) -> Watcher | None:
-    """What mends new folders at once, and gives microscopes' files to people; None where this process may not watch."""
+def _watcher(store: DiskStore, following: Following) -> Watcher | None:
+    """What mends new folders at once, gives microscopes' files to people, and tells of what has to be counted.
+
+    None where this process may not watch.
+    """
     ingest = Ingest(store)
     try:
-        return Watcher(store, ingest.closed, ingest.due)
+        return Watcher(store, ingest.closed, ingest.due, following)
     except ModamaError as error:
         _LOG.warning("%s. What people make is mended by the nightly pass only", error)
+        following.is_watched = False
         return None
 
 
 @contextmanager
-def _run(watcher: Watcher | None) -> Iterator[None]:
-    """Watch in a thread while the block runs."""
-    if watcher is None:
-        yield
-        return
-    thread = threading.Thread(target=watcher.run, name="modama-watcher")
-    thread.start()
+def _run(watcher: Watcher | None, following: Following) -> Iterator[None]:
+    """Watch and count, in a thread each, while the block runs."""
+    at_work: list[Following | Watcher] = [following] if watcher is None else [following, watcher]
+    threads = [threading.Thread(target=each.run, name=f"modama-{type(each).__name__.lower()}") for each in at_work]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
-        watcher.stop()
-        thread.join()
-        watcher.close()
+        for each in at_work:
+            each.stop()
+        for thread in threads:
+            thread.join()
+        if watcher is not None:
+            watcher.close()
 
 
 def _asked(words: Sequence[str]) -> Asked:

@@ -40,7 +40,10 @@ VERBS = (
     "session.undo_seal",
     "session.unseal",
     "session.request_unseal",
+    "session.decline_unseal",
     "entry.move",
+    "entry.rename",
+    "entry.remove",
     "path.seal",
     "path.unseal",
     "site.nightly",
@@ -57,7 +60,7 @@ VERBS = (
 READ_AS = "keeper.read_as"  # a worker for a person
 FOLLOW = "keeper.follow"  # what becomes of all long work, for the service, which tells each person of their own
 KNOWN_BY = ("hub-token", "delegate")
-NEVER_DELEGATED = ("session.unseal", "path.unseal", "person.export", "person.forget")
+NEVER_DELEGATED = ("session.unseal", "session.decline_unseal", "path.unseal", "person.export", "person.forget")
 LONGEST_NAME = 200
 
 

@@ -67,16 +67,19 @@ def _xdg(variable: str, below_home: str) -> Path:
 def find(venv: Path | None = None) -> Path:
     """The python of the environment.
 
-    Raises: Unreachable when it is missing or half made, VersionMismatch when it holds another LiberTEM.
+    Raises: Unreachable when it is missing, half made or closed to us, VersionMismatch when it holds another LiberTEM.
     """
     venv = venv or folder()
     python = venv / "bin" / "python"
     marker = _marker(venv).get("libertem")
-    if os.path.lexists(python) and not os.access(python, os.F_OK):
-        why = "its Python lies where you may not use it, or is gone; please tell your administrator"
-        raise Unreachable(what="LiberTEM", why=why)
-    if not os.access(python, os.F_OK):
-        raise Unreachable(what="LiberTEM", why=f"it is not installed here yet; please run `{INSTALL}` in a terminal")
+    try:
+        os.stat(python)
+    except (FileNotFoundError, NotADirectoryError):
+        why = f"it is not installed here yet; please run `{INSTALL}` in a terminal"
+        raise Unreachable(what="LiberTEM", why=why) from None
+    except OSError as error:
+        why = f"your account cannot use its environment ({error.strerror}); please ask whoever made it"
+        raise Unreachable(what="LiberTEM", why=why) from error
     if marker is None:
         raise Unreachable(
             what="LiberTEM", why=f"its installation was not finished; please run `{INSTALL}` in a terminal again"

@@ -55,8 +55,8 @@ def offer(manager: Any, venv: Path) -> None:
     folders = getattr(manager, "kernel_dirs", None)
     if folders is None:
         return
-    if (kernels(venv) / KERNEL).is_dir() and not is_made(venv):
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # whoever may not look there, or not write, has the other kernels all the same
+        if (kernels(venv) / KERNEL).is_dir() and not is_made(venv):
             make(venv)
     if str(kernels(venv)) not in folders:
         manager.kernel_dirs = [*folders, str(kernels(venv))]

@@ -23,7 +23,15 @@ class Parser(argparse.ArgumentParser):
     """argparse that raises the project's errors."""
 
     def error(self, message: str) -> NoReturn:
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message:
+            message = f"there is no option {unknown}" if unknown.startswith("-") else self._too_much(unknown)
         raise Invalid(what=f"{message}; `{self.prog} --help` shows what is possible")
+
+    def _too_much(self, words: str) -> str:
+        named = [action for action in self._actions if action.option_strings and action.metavar]
+        how = f"; what is optional has its name before it, such as {named[0].option_strings[0]} TEXT" if named else ""
+        return f"“{words}” is too much{how}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ def _long(store: DiskStore, operation: Operation, wanted: Any) -> Any:
 
 def _metadata(store: DiskStore, operation: Operation, wanted: Any) -> Any:
     """Read an EM file in a limited worker, where the packages for that are installed."""
-    from jupyter_modama.server.previews import Previews
+    from jupyter_modama.readers.previews import Previews
 
     readers = Previews(store)
     store.readers = readers

@@ -11,6 +11,7 @@ from typing import Any
 
 from jupyter_modama.core.audit import AuditPage
 from jupyter_modama.core.errors import printable
+from jupyter_modama.core.jobs import target_of
 from jupyter_modama.core.model import (
     DoctorReport,
     Entry,
@@ -27,6 +28,7 @@ from jupyter_modama.core.model import (
     Session,
     SessionPage,
     Severity,
+    VerifyReport,
 )
 
 SIGNS = {Severity.OK: "ok", Severity.NOTE: "note", Severity.WARNING: "WARNING", Severity.FAILURE: "FAILURE"}
@@ -66,7 +68,7 @@ ENTRY: tuple[Column, ...] = (
 JOB: tuple[Column, ...] = (
     ("job", lambda j: j.id),
     ("operation", lambda j: j.op),
-    ("of", lambda j: "/".join(part for part in (j.project, j.session) if part)),
+    ("of", target_of),
     ("state", lambda j: j.state),
     ("done", lambda j: f"{j.done:,} of {j.total:,} {j.unit}" if j.total else ""),
     ("begun", lambda j: j.started),
@@ -166,6 +168,12 @@ def jobs(page: JobPage) -> Iterator[str]:
         yield "No long work is known."
 
 
+def verified(report: VerifyReport) -> Iterator[str]:
+    matches = "1 file matches its checksum" if report.files == 1 else f"{report.files:,} files match their checksums"
+    yield f"{matches} ({size(report.bytes)})."
+    yield from details(report)
+
+
 def explanation(found: Explanation) -> Iterator[str]:
     yield text_of(found.sentence)
     for reason in found.reasons:
@@ -253,6 +261,7 @@ _SHAPES: dict[type, Callable[[Any], Iterator[str]]] = {
     FolderPage: folder,
     JobPage: jobs,
     AuditPage: audit,
+    VerifyReport: verified,
     Explanation: explanation,
     Links: links,
     DoctorReport: doctor,

@@ -21,6 +21,7 @@ from jupyter_modama.core.ports import Stat
 from jupyter_modama.core.removal import OWN_RECORDS
 from jupyter_modama.core.sessions import MADE_OF, NOTES, mark_of
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, open_beneath, opened
+from jupyter_modama.store.lists import lists_of
 from jupyter_modama.store.status import stat_at
 
 FORGOTTEN_S = 3600.0
@@ -68,11 +69,11 @@ def folder_mode(parent: int, like: str, visibility: str) -> int | None:
 
 
 def has_default_acl(folder: int) -> bool:
+    """Whether what is made in an open folder inherits a list, of whichever kind."""
     try:
-        os.getxattr(folder, "system.posix_acl_default")
+        return lists_of(folder).read_default(folder) is not None
     except OSError:
         return False
-    return True
 
 
 def make_file(parent: int, name: str, text: str, owner: int | None = None) -> None:
@@ -123,6 +124,19 @@ def move(old_parent: int, old: str, new_parent: int, new: str) -> None:
         os.rename(old, new, src_dir_fd=old_parent, dst_dir_fd=new_parent)
     else:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
+
+
+def is_same(now: Stat, then: Stat) -> bool:
+    """Whether an entry is still the one that was looked at, and belongs to the same person."""
+    return (now.inode, now.device, now.kind, now.uid) == (then.inode, then.device, then.kind, then.uid)
+
+
+def remove(parent: int, name: str, is_folder: bool) -> None:
+    """Remove a file, or a folder that is empty. Raises: OSError."""
+    if is_folder:
+        os.rmdir(name, dir_fd=parent)
+    else:
+        os.unlink(name, dir_fd=parent)
 
 
 # Removing a session --------------------------------------------------------------------------------------------------

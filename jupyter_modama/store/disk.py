@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,13 @@ from jupyter_modama.core.errors import (
     from_os,
 )
 from jupyter_modama.core.layout import RECORDS, is_records, place
-from jupyter_modama.core.model import EntryMetadata, Person, Site, Summary
+from jupyter_modama.core.model import EntryKind, EntryMetadata, Person, Site, Summary
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Access, Check, Listing, Readers, Rule, Stat
-from jupyter_modama.store import changes, doctor, gates, locks, people, records, rights
+from jupyter_modama.store import changes, doctor, gates, locks, makers, people, records, rights
 from jupyter_modama.store.audit import FileAudit
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
+from jupyter_modama.store.connections import Connections
 from jupyter_modama.store.gates import DiskGates
 from jupyter_modama.store.ids import IdIndex
 from jupyter_modama.store.index import Index
@@ -39,7 +41,7 @@ from jupyter_modama.store.listing import Asked, Snapshots, sorted_by_stat, stamp
 from jupyter_modama.store.path_seals import DiskPathSeals
 from jupyter_modama.store.proof import DiskProof
 from jupyter_modama.store.sealing import DiskSealing
-from jupyter_modama.store.status import may, stat_at
+from jupyter_modama.store.status import may, moment, stat_at
 
 _PROBLEMS = {errno.ENOENT: "it is gone", errno.EACCES: "you may not look at it", errno.EIO: "the disk cannot read it"}
 
@@ -84,6 +86,7 @@ class DiskStore:
             self.root_fd = os.open(site.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise StorageError(what=f"opening the data tree {site.root}", why=error.strerror or str(error)) from error
+        self._names_file = state / "names.lock"
         self.audit = FileAudit(state / "audit.jsonl", site.audit if keeps_tree else None)
         self.jobs = JobFolder(state / "jobs")
         self.readers: Readers = NoReaders()
@@ -94,6 +97,7 @@ class DiskStore:
         self.proof = DiskProof(self)
         self.path_seals = DiskPathSeals(self)
         self.checks: list[Check] = doctor.checks(self.root_fd, site)
+        self.connections = Connections()
         self._snapshots = Snapshots()
 
     def close(self) -> None:
@@ -104,10 +108,10 @@ class DiskStore:
     # who -----------------------------------------------------------------------------------------------------------
 
     def me(self) -> Person:
-        return people.me()
+        return people.seen_by(self.site, people.me())
 
     def person(self, uid: int) -> Person:
-        return people.person(uid)
+        return people.seen_by(self.site, people.person(uid))
 
     def group(self, gid: int) -> str:
         return people.group(gid)
@@ -150,6 +154,14 @@ class DiskStore:
                 return False
         return True
 
+    def made_by(self, path: TreePath) -> int:
+        """Whose an entry is: its owner, or from whom the system took a folder over."""
+        found = self.stat(path)
+        if found.kind is not EntryKind.FOLDER or not self.trusted_uid(found.uid):
+            return found.uid
+        with self.opened(path, FOLDER, "looking at") as fd, self.translated(path, "looking at"):
+            return makers.made_by(fd) if self.trusted_uid(os.fstat(fd).st_uid) else found.uid
+
     @cached_property
     def account_uid(self) -> int:
         """Whom what the system makes belongs to."""
@@ -157,10 +169,12 @@ class DiskStore:
         return os.geteuid() if account is None else account
 
     def find_people(self, text: str, limit: int) -> tuple[Person, ...]:
-        return people.find(text, limit, self.site.minimum_uid)
+        found = people.find(text, limit, self.site.minimum_uid)
+        return tuple(people.seen_by(self.site, one) for one in found)
 
     def person_named(self, text: str) -> Person | None:
-        return people.named(text)
+        found = people.named(text)
+        return found and people.seen_by(self.site, found)
 
     def members_locked(self, project: TreePath) -> AbstractContextManager[None]:
         return self.gates.locked(project)
@@ -269,6 +283,19 @@ class DiskStore:
         with self.opened(path, PATH_ONLY, "looking at") as fd:
             return rights.quota_left(fd)
 
+    def folder_quota(self, folder: TreePath) -> int:
+        """How many bytes may lie below a folder that has a quota of its own (a project quota), -1 without one."""
+        with self.opened(folder, PATH_ONLY, "looking at") as fd:
+            return rights.folder_quota(fd, self.root_fd)
+
+    def last_backup(self) -> datetime | None:
+        """The date of the file that the site's backup leaves, None where there is none or it cannot be looked at."""
+        stamp = self.site.services.get("backup", {}).get("stamp", "")
+        try:
+            return moment(int(os.stat(stamp).st_mtime)) if stamp else None
+        except OSError:
+            return None
+
     def disk_path(self, path: TreePath) -> str:
         """The path on the disk, for messages and for programs that run with the person's own rights."""
         return os.path.join(self.site.root, path) if path else self.site.root
@@ -306,10 +333,13 @@ class DiskStore:
 
     @contextmanager
     def names_locked(self, folder: TreePath) -> Iterator[None]:
-        """Keep other programs of ours from creating names in a folder meanwhile."""
-        with self.opened(folder, FOLDER) as fd:
+        """Keep other programs of this person, or of the system, from creating names in a folder meanwhile."""
+        with self.opened(folder, FOLDER) as fd, ExitStack() as kept:
+            with self.translated(folder, "locking"):
+                file = locks.private_file(self._names_file)
+                kept.callback(os.close, file)
             try:
-                with locks.names_locked(fd):
+                with locks.names_locked(file, fd):
                     yield
             except BlockingIOError as error:  # what the block raises are errors of ours
                 raise Conflict(what=f"“{folder.shown}” is busy; please try again in a moment") from error
@@ -383,6 +413,22 @@ class DiskStore:
                 raise self._said(error, old, "moving") from error
             os.fsync(source)
             os.fsync(target)
+
+    def remove(self, entry: Stat) -> None:
+        """Remove a file, or an empty folder, that is still what was looked at.
+
+        Raises: NotEmpty, Conflict where something else has the name now.
+        """
+        with self.opened(entry.path.parent, FOLDER, "removing from") as parent, self.translated(entry.path, "removing"):
+            if not changes.is_same(stat_at(parent, entry.path.name, entry.path), entry):
+                raise Conflict(what=f"“{entry.path.shown}” was replaced meanwhile; please load the folder again")
+            try:
+                changes.remove(parent, entry.path.name, entry.kind is EntryKind.FOLDER)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+                raise NotEmpty(what=f"folder {entry.path.shown}", first="something in it") from error
+            os.fsync(parent)
 
     def remove_session_folder(self, path: TreePath, notes: Stat | None) -> None:
         """Remove a session that holds only folders, its own record and these untouched notes.

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from jupyter_modama.core.errors import StorageError
 
 MOVED_TO, CREATED, CLOSED, FOLDER = 0x80, 0x100, 0x08, 0x4000_0000
+MOVED_FROM, DELETED = 0x40, 0x200
 _OVERFLOW = 0x4000
 _CLOEXEC, _NONBLOCK, _BY_FOLDER_AND_NAME = 0x1, 0x2, 0x400 | 0x800
 _ADD, _FILE_SYSTEM, _HERE = 0x1, 0x100, -100
@@ -33,7 +34,7 @@ class Hint:
 
     folder: str
     name: str
-    what: int  # MOVED_TO | CREATED | CLOSED | FOLDER; several at once where the kernel has put events together
+    what: int  # MOVED_TO, CREATED, …; several at once where the kernel has put events together
 
 
 class Hints:
@@ -57,7 +58,7 @@ class Hints:
             raise
 
     def _mark(self, folder: int) -> None:
-        wanted = CREATED | MOVED_TO | CLOSED | FOLDER
+        wanted = CREATED | MOVED_TO | CLOSED | FOLDER | MOVED_FROM | DELETED
         if _libc.fanotify_mark(self._fd, _ADD | _FILE_SYSTEM, wanted, folder, None) != 0:
             raise _said(ctypes.get_errno())
         self._mounts.setdefault(struct.pack("=Q", os.fstatvfs(folder).f_fsid), os.dup(folder))

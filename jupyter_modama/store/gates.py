@@ -22,6 +22,7 @@ from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.store import acl, locks, records
 from jupyter_modama.store.adoption import private_group
 from jupyter_modama.store.beneath import FOLDER, PATH_ONLY
+from jupyter_modama.store.lists import lists_of
 from jupyter_modama.store.mending import Found, Pass
 
 if TYPE_CHECKING:
@@ -92,8 +93,7 @@ class DiskGates:
             os.fchmod(fd, found.st_mode & 0o7777 | STICKY_SETGID)
             if is_system:
                 wanted = templates(self.read(where.project), where.layout)
-                acl.write(fd, wanted.folder)
-                acl.write_default(fd, wanted.inherited)
+                lists_of(fd).write_folder(fd, wanted.folder, wanted.inherited)
 
     def adopt(self, project: TreePath) -> None:
         """Take the folder of a project into the system's care: only the system renames or removes it from then on."""
@@ -163,7 +163,7 @@ def read_gate(fd: int, owners: tuple[int, ...], record: Mapping[str, Any], by_gr
     Raises: OSError.
     """
     found = os.fstat(fd)
-    listed = acl.read(fd, found.st_mode)
+    listed = lists_of(fd).read(fd, found.st_mode)
     people = {uid: role for uid, bits in listed.users.items() if (role := _role(bits & listed.upper))}
     groups = {gid: role for gid, bits in listed.groups.items() if (role := _role(bits & listed.upper))}
     if (role := _role(listed.group & listed.upper)) and (by_group or not private_group(found.st_uid, found.st_gid)):
@@ -218,14 +218,14 @@ def write_gate(fd: int, old: Gate, new: Gate, area: Area) -> None:
         write_owners(fd, tuple(uid for uid in old.owners if uid in new.owners) or new.owners)
     if found.st_mode & STICKY_SETGID != STICKY_SETGID:
         os.fchmod(fd, found.st_mode & 0o7777 | STICKY_SETGID)
-    before = acl.raw_lists(fd, is_folder=True)
+    lists = lists_of(fd)
+    before = lists.kept(fd)
     try:
-        acl.write(fd, wanted.folder)
-        acl.write_default(fd, wanted.inherited)
+        lists.write_folder(fd, wanted.folder, wanted.inherited)
         if by_attribute:
             write_owners(fd, new.owners)
     except OSError:
-        acl.put_back(fd, before, found.st_mode)
+        lists.put_back(fd, before, found.st_mode)
         if by_attribute:
             write_owners(fd, old.owners)
         raise

@@ -48,6 +48,7 @@ class Ingest:
             return
         if path in self._waiting or len(self._waiting) < MOST_WAITING:
             self._waiting[path] = time.monotonic()  # anew with each time: it is quiet after the last one
+        self.store.connections.look()  # while it is connected that has just closed a file
 
     def due(self) -> int:
         """Look at the files that were closed and have been quiet since; answers how many were given to people."""
@@ -57,6 +58,7 @@ class Ingest:
             return 0
         for path in ripe:
             del self._waiting[path]
+        self.store.connections.look()
         instruments = self.instruments
         sessions: dict[TreePath, set[TreePath]] = {}
         for path in ripe:
@@ -72,6 +74,7 @@ class Ingest:
         instruments = self.instruments
         if not instruments:
             return 0
+        self.store.connections.look()
         return self._own(session, self._theirs(session, instruments), instruments)
 
     def _own(self, session: TreePath, paths: Iterable[TreePath], instruments: frozenset[int]) -> int:
@@ -102,7 +105,9 @@ class Ingest:
             status = os.fstat(fd)
             if status.st_uid in instruments and self._may_be_given(path, fd, status):
                 changed = datetime.fromtimestamp(status.st_ctime, UTC)
-                return Arrival(path, status.st_uid, status.st_size, changed, bits.S_ISDIR(status.st_mode))
+                addresses = self.store.connections.addresses(status.st_uid, changed)
+                is_folder = bits.S_ISDIR(status.st_mode)
+                return Arrival(path, status.st_uid, status.st_size, changed, is_folder, addresses)
         return None
 
     def _may_be_given(self, path: TreePath, fd: int, status: os.stat_result) -> bool:

@@ -11,12 +11,12 @@ import os
 import stat as bits
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 
-from jupyter_modama.core.layout import area_of, depth
+from jupyter_modama.core.layout import area_of, depth, place
 from jupyter_modama.core.model import Finding, PersonKind, Severity, Site
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import flags, people
@@ -30,10 +30,11 @@ NAMED = 5
 AHEAD_S = 60
 STICKY = 0o1000
 OVERFLOW_UID = 65534
+MAKE = "make it, or mend the name in the site file; if it is there elsewhere, this machine lacks the directory (sssd)"
 
 
 def folders(root_fd: int, site: Site) -> Iterator[tuple[TreePath, str, os.stat_result]]:
-    """Areas, projects and sessions with what they are and their status, as many as are looked at."""
+    """Areas, projects, sessions and raw folders with what they are and their status, as many as are looked at."""
     found = _below(root_fd, site, TreePath(""))
     yield from islice(found, LOOKED_AT)
 
@@ -51,8 +52,17 @@ def _below(root_fd: int, site: Site, path: TreePath) -> Iterator[tuple[TreePath,
             level, project = len(below.parts) - 1, depth(area)
             kind = "area" if not level else "level" if level < project else "project" if level == project else "session"
             yield below, kind, status
-            if kind != "session":
+            if kind == "session":
+                yield from _raw(fd, below, place(site, below).raw)
+            else:
                 yield from _below(root_fd, site, below)
+
+
+def _raw(project_fd: int, session: TreePath, raw: TreePath) -> Iterator[tuple[TreePath, str, os.stat_result]]:
+    with suppress(OSError):
+        status = os.stat(f"{session.name}/{raw.name}", dir_fd=project_fd, follow_symlinks=False)
+        if bits.S_ISDIR(status.st_mode):
+            yield raw, "raw", status
 
 
 def check_levels(root_fd: int, site: Site, name: str) -> Iterator[Finding]:
@@ -60,31 +70,47 @@ def check_levels(root_fd: int, site: Site, name: str) -> Iterator[Finding]:
     system = {0, os.geteuid(), *([uid] if site.account and (uid := people.uid_of(site.account)) is not None else [])}
     if not is_shared(root_fd, site):
         return
-    open_to: list[tuple[str, str]] = []
+    root = os.fstat(root_fd)
+    theirs = [(site.root, root.st_uid)] if root.st_uid not in system else []
     not_sticky: list[str] = []
     by_hand: list[str] = []
+    raws: list[tuple[str, int]] = []
     for path, kind, status in folders(root_fd, site):
-        others_write = bool(status.st_mode & 0o022)
-        if kind in {"area", "level"} and status.st_uid not in system:
-            open_to.append((path.shown, people.person(status.st_uid).login))
-        elif kind == "project" and status.st_uid not in system:
+        is_ours, others_write = status.st_uid in system, bool(status.st_mode & 0o022)
+        if kind in {"area", "level"} and not is_ours:
+            theirs.append((path.shown, status.st_uid))
+        elif kind == "project" and not is_ours:
             by_hand.append(path.shown)
-        elif others_write and not status.st_mode & STICKY and status.st_uid in system:
+        elif kind == "raw" and not is_ours and not (by_hand and path.below(TreePath(by_hand[-1]))):
+            raws.append((path.shown, status.st_uid))
+        elif others_write and not status.st_mode & STICKY and is_ours:
             not_sticky.append(path.shown)
-    if open_to:
-        some = ", ".join(f"{path} ({who})" for path, who in open_to[:NAMED])
-        step = f"chown {site.account or 'root'} these folders; who owns them can rename all projects below"
-        yield Finding(name, FAILURE, f"{len(open_to):,} folders above projects belong to people: {some}", step)
+    if theirs:
+        step = f"chown {site.account or 'root'} them; who owns such a folder can rename all projects below it"
+        yield Finding(name, FAILURE, f"people own {_count(theirs, 'folder')} above projects: {_owned(theirs)}", step)
     if not_sticky:
+        step = "chmod +t, or repair the projects; until then every member can rename or remove what is in there"
         some = ", ".join(not_sticky[:NAMED])
-        step = "chmod +t them, or repair the projects; until then every member can rename or remove what is in them"
-        yield Finding(name, WARNING, f"{len(not_sticky):,} folders of the system's are not sticky: {some}", step)
+        yield Finding(name, WARNING, f"{_count(not_sticky, 'folder')} of the system not sticky: {some}", step)
+    if raws:
+        step = (
+            "repair the projects, or chown the folders; who owns a raw folder can rename or remove it before the seal"
+        )
+        yield Finding(name, WARNING, f"people own {_count(raws, 'raw folder')} of sessions: {_owned(raws)}", step)
     if by_hand:
         some = ", ".join(by_hand[:NAMED])
-        step = "`modama project adopt` gives them owners, members and protection; until then nothing in them is mended"
-        yield Finding(name, NOTE, f"{len(by_hand):,} projects were made by hand: {some}", step)
-    if not open_to and not not_sticky:
-        yield Finding(name, OK, "nobody but the system can move away areas and projects")
+        step = "`modama project adopt` gives owners, members and protection; until then nothing in there is mended"
+        yield Finding(name, NOTE, f"{_count(by_hand, 'project')} made by hand: {some}", step)
+    if not theirs and not not_sticky and not raws:
+        yield Finding(name, OK, "nobody but the system can move away areas, projects and raw folders")
+
+
+def _owned(found: list[tuple[str, int]]) -> str:
+    return ", ".join(f"{path} ({people.person(uid).login})" for path, uid in found[:NAMED])
+
+
+def _count(found: Sized, noun: str) -> str:
+    return f"{len(found):,} {noun}" + ("" if len(found) == 1 else "s")
 
 
 def check_people(root_fd: int, site: Site, name: str) -> Iterator[Finding]:
@@ -107,14 +133,14 @@ def check_people(root_fd: int, site: Site, name: str) -> Iterator[Finding]:
         step = (
             "if these people left, transfer their projects; if not, this machine lacks the directory of accounts (sssd)"
         )
-        yield Finding(name, WARNING, f"{len(unknown):,} owners have no account here: {some}", step)
+        yield Finding(name, WARNING, f"{_count(unknown, 'owner')} without an account here: {some}", step)
     low = sorted(uid for uid, yes in known.items() if yes and 0 < uid < site.minimum_uid and uid != _account(site))
     if low:
         some = ", ".join(f"{people.person(uid).login} ({uid})" for uid in low[:NAMED])
         step = f"lower minimum_uid (now {site.minimum_uid}) in the site file if these are people"
         yield Finding(name, WARNING, f"accounts of the system own projects or sessions: {some}", step)
     if known and not unknown and not low and OVERFLOW_UID not in owners:
-        yield Finding(name, OK, f"all {len(known):,} owners of projects and sessions have accounts here")
+        yield Finding(name, OK, f"{_count(known, 'owner')} of projects and sessions, all with accounts here")
     yield from _settings(site, name)
 
 
@@ -126,13 +152,13 @@ def _settings(site: Site, name: str) -> Iterator[Finding]:
     """Whether the accounts and groups that the site file names are there."""
     for account in (site.account, *(one for one in site.instruments if not one.startswith("@"))):
         if account and people.uid_of(account) is None:
-            yield Finding(name, FAILURE, f"there is no account “{account}”, which the site file names", "make it")
-    for group in (site.administrators, *(one[1:] for one in site.instruments if one.startswith("@"))):
+            yield Finding(name, FAILURE, f"there is no account “{account}”, which the site file names", MAKE)
+    for group in (site.administrators, site.externals, *(one[1:] for one in site.instruments if one.startswith("@"))):
         try:
             if group:
                 grp.getgrnam(group)
         except KeyError:
-            yield Finding(name, WARNING, f"there is no group “{group}”, which the site file names", "make it")
+            yield Finding(name, WARNING, f"there is no group “{group}”, which the site file names", MAKE)
 
 
 def check_times(root_fd: int, site: Site, name: str) -> Iterator[Finding]:

@@ -1,23 +1,25 @@
-"""Locks that die with the process that holds them: open-file-description locks, one file per session, and one per
-folder of names.
+"""Locks that die with the process that holds them: open-file-description locks, one file per session, and one byte
+per folder of names in a file beside the jobs.
 
 Whoever can read a file can take a shared lock of it, and keep the others out for as long as they like. So nobody but
 its owner can open a session's lock. Beside it lies a sign, which all can read, with a lock of its own that says that
 the session is locked, and nothing hangs on that one.
 
-Source: fcntl(2), F_OFD_SETLK; flock(2).
+Source: fcntl(2), F_OFD_SETLK.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 LOCK, SIGN = "session.lock", "session.locked"
 _FLOCK = struct.Struct("hhqqi4x")
@@ -108,27 +110,42 @@ def shown(box: int, purpose: str) -> Iterator[None]:
 
 
 @contextmanager
-def names_locked(folder_fd: int, patience_s: float = 10.0) -> Iterator[None]:
+def names_locked(file: int, folder_fd: int, patience_s: float = 10.0) -> Iterator[None]:
     """Keep other programs of ours from creating names in a folder while the block looks and creates.
 
-    Where a file system has no locks for folders this does nothing: creating a name is one step of the kernel's anyway.
+    `file`: a descriptor of one file, opened for this alone, that nobody but this person can open: each folder has one
+    byte of it, so that whoever may look at the folder cannot hold the lock. Where a file system has no such locks this
+    does nothing: creating a name is one step of the kernel's anyway.
     Raises: BlockingIOError after the patience.
     """
-    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder_fd)
-    try:
-        deadline = time.monotonic() + patience_s
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _byte_of(folder_fd), 1, 0)
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, asked)
+            break
+        except OSError as error:
+            if error.errno in _NOT_HERE:
                 break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-            except OSError as error:
-                if error.errno in _NOT_HERE:
-                    break
+            if error.errno not in {errno.EAGAIN, errno.EACCES}:
                 raise
-        yield
-    finally:
-        os.close(fd)
+            if time.monotonic() > deadline:
+                raise BlockingIOError(errno.EAGAIN, "somebody else makes names there") from error
+            time.sleep(0.02)
+    yield  # the lock ends with the descriptor
+
+
+def _byte_of(folder_fd: int) -> int:
+    """The place of a folder in the file of locks; that two share one now and then does no harm."""
+    found = os.fstat(folder_fd)
+    digest = hashlib.blake2b(f"{found.st_dev}:{found.st_ino}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 2
+
+
+def private_file(path: Path) -> int:
+    """A descriptor of a file of this person's own, made where it is missing.
+
+    Raises: OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -8,6 +8,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jupyter_modama.core.model import Finding, Severity, Site
@@ -90,9 +91,13 @@ def check_clock(root_fd: int, site: Site, name: str) -> Iterator[Finding]:
                 step = "have both machines take the time from the same source"
                 yield Finding(name, WARNING, f"the file server's clock and this one are {apart:,.0f} s apart", step)
                 return
-    if time.time() < 1_700_000_000:
+    now = time.time()
+    if now < 1_700_000_000:
         yield Finding(
-            name, FAILURE, f"this machine's clock says {time.strftime('%Y-%m-%d')}", "please have the time set"
+            name,
+            FAILURE,
+            f"this machine's clock says {datetime.fromtimestamp(now, UTC):%Y-%m-%d}",
+            "please have the time set",
         )
     elif _unsynchronised():
         step = "switch on systemd-timesyncd, chrony or ntpd, unless the host of this container keeps the time"

@@ -20,6 +20,8 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import acl, flags
 from jupyter_modama.store.apart import Tell, apart
 from jupyter_modama.store.beneath import FILE, PATH_ONLY
+from jupyter_modama.store.lists import Kind, lists_of
+from jupyter_modama.store.makers import take_over
 from jupyter_modama.store.status import is_immutable_at, is_mount
 from jupyter_modama.store.walk import Node, walk
 
@@ -108,10 +110,7 @@ class Pass:
         self.system_uid = system_uid if wanted.strict else None
         self.gid = gid
         self.found = Found()
-        self._folder = acl.encode(wanted.folder) if wanted.folder.named else b""
-        self._passed_on = acl.encode(wanted.inherited)
         self._wanted = (wanted.of_file(False), wanted.of_file(True))
-        self._files = tuple(acl.encode(each) if each.named else b"" for each in self._wanted)
         self._modes = {acl.mode_of(each) for each in self._wanted}
         self._judged: dict[tuple[bytes, int, bool], Drift | None] = {}
         self._owners: dict[int, bool] = {}
@@ -123,6 +122,7 @@ class Pass:
 
         Raises: OSError.
         """
+        self._begin(top)
         yield from apart(lambda tell: self._go(top, tell))
 
     def run_file(self, folder: int, name: str) -> Iterator[int]:
@@ -130,7 +130,15 @@ class Pass:
 
         Raises: OSError.
         """
+        self._begin(folder)
         yield from apart(lambda tell: self._go_file(folder, name))
+
+    def _begin(self, top: int) -> None:
+        """Take the lists that the file system keeps, and how the wanted ones look there."""
+        self._lists, wanted = lists_of(top), self.wanted
+        self._folder = self._lists.comparable(wanted.folder, is_folder=True)
+        self._passed_on = self._lists.comparable_default(wanted.inherited)
+        self._files = tuple(self._lists.comparable(each, is_folder=False) for each in self._wanted)
 
     def _go_file(self, folder: int, name: str) -> None:
         self._device = os.fstat(folder).st_dev
@@ -181,7 +189,7 @@ class Pass:
         self.found.add(drift, path)
 
     def _folder_drift(self, fd: int, status: os.stat_result) -> Drift | None:
-        mine, passed_on = acl.raw_lists(fd, is_folder=True)
+        mine, passed_on = self._lists.seen_folder(fd)
         drift = _list_drift(mine, self._folder, status.st_mode, self.wanted.folder)
         if drift is not None:
             return drift
@@ -194,13 +202,12 @@ class Pass:
         return Drift.OTHER_GROUP if self.gid is not None and status.st_gid != self.gid else None
 
     def _mend_folder(self, fd: int, status: os.stat_result) -> None:
-        if self.system_uid is not None and status.st_uid != self.system_uid:
-            os.fchown(fd, self.system_uid, -1)
+        if self.system_uid is not None:
+            take_over(fd, self.system_uid)
         if self.gid is not None:
             os.fchown(fd, -1, self.gid)
         os.fchmod(fd, status.st_mode & 0o7777 | STICKY_SETGID)
-        acl.write(fd, self.wanted.folder)
-        acl.write_default(fd, self.wanted.inherited)
+        self._lists.write_folder(fd, self.wanted.folder, self.wanted.inherited)
 
     # files ---------------------------------------------------------------------------------------------------------
 
@@ -213,7 +220,7 @@ class Pass:
         mine = None
         try:
             if self._in_a_row < SURE_AFTER:
-                mine = _list_of(node.name)
+                mine = self._lists.seen_by_name(node.name)
                 if self._is_right(mine, node):
                     self._in_a_row = 0
                     return
@@ -242,7 +249,7 @@ class Pass:
                 return
             program = bool(status.st_mode & 0o100)
             if mine is None:
-                mine = acl.raw_lists(fd, is_folder=False)[0]
+                mine = self._lists.seen(fd)
             drift = self._file_drift(mine, status, program)
             if drift is None and self.gid is not None and status.st_gid != self.gid:
                 drift = Drift.OTHER_GROUP
@@ -266,8 +273,8 @@ class Pass:
     def _mend_file(self, fd: int, status: os.stat_result, program: bool) -> None:
         if self.gid is not None and status.st_gid != self.gid:
             os.chown(f"/proc/self/fd/{fd}", -1, self.gid)
-        if not self._files[program]:
-            acl.write(fd, self._wanted[program])
+        if not self._files[program] or self._lists.kind is not Kind.POSIX:
+            self._lists.write(fd, self._wanted[program])
             return
         try:
             os.setxattr(fd, acl.ACCESS, self._files[program])
@@ -328,16 +335,6 @@ def _held(name: str) -> int:
         if error.errno not in {errno.EACCES, errno.EAGAIN, errno.EPERM, errno.ETXTBSY}:
             raise
     return os.open(name, PATH_ONLY)
-
-
-def _list_of(path: str) -> bytes:
-    """The list of what has a name below an open folder; that of a link's own, which it has none of."""
-    try:
-        return os.getxattr(path, acl.ACCESS, follow_symlinks=False)
-    except OSError as error:
-        if error.errno in {errno.ENODATA, errno.ENOTSUP}:
-            return b""
-        raise
 
 
 def _list_drift(mine: bytes, wanted: bytes, mode: int, templ: AccessList) -> Drift | None:

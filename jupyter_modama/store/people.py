@@ -6,10 +6,12 @@ import grp
 import os
 import pwd
 import time
+from dataclasses import replace
 from functools import lru_cache
 
 from jupyter_modama.core.errors import printable
-from jupyter_modama.core.model import Person, PersonKind
+from jupyter_modama.core.model import Person, PersonKind, Site
+from jupyter_modama.store.judge import is_in_group
 
 NOBODY = 65534
 BELIEVED_S = 600.0  # a new account is known after ten minutes, without a look at the directory for every entry
@@ -29,9 +31,22 @@ def _person(uid: int, when: int) -> Person:
     return Person(uid, printable(found.pw_name), printable(found.pw_gecos.split(",")[0]), PersonKind.INTERNAL)
 
 
+def seen_by(site: Site, found: Person) -> Person:
+    """A person as a site sees them: those of its group of externals are external."""
+    if not site.externals or found.kind is not PersonKind.INTERNAL or found.uid < site.minimum_uid:
+        return found
+    when = int(time.monotonic() // BELIEVED_S)
+    return replace(found, kind=PersonKind.EXTERNAL) if _is_in_group(found.uid, site.externals, when) else found
+
+
+@lru_cache(maxsize=4096)
+def _is_in_group(uid: int, name: str, when: int) -> bool:
+    return is_in_group(uid, name)
+
+
 def forget() -> None:
     """Ask the directory anew: accounts were made or removed."""
-    for remembered in (_person, _group, _everybody):
+    for remembered in (_person, _group, _everybody, _is_in_group):
         remembered.cache_clear()
 
 

@@ -18,8 +18,8 @@ from typing import Any
 from jupyter_modama.core.errors import NotAllowed, RecordCorrupt
 from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.store import acl
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, open_beneath, opened
+from jupyter_modama.store.lists import lists_of
 
 LARGEST = 4 << 20
 Trusted = Callable[[int], bool]
@@ -110,8 +110,7 @@ def records_folder(parent: int, folder: TreePath, trusted: Trusted) -> int:
         raise
     try:
         if made:
-            acl.clear(box)  # what the folder above passes on: only the system writes here
-            os.fchmod(box, 0o755)
+            lists_of(box).leave_mode(box, 0o755)  # not what the folder above passes on: only the system writes here
         if not _ours(box, trusted):
             raise _not_ours(folder)
     except BaseException:

@@ -72,6 +72,18 @@ def quota_left(fd: int) -> tuple[int, int]:
     return least[0], least[1]
 
 
+def folder_quota(fd: int, beside_fd: int) -> int:
+    """How many bytes may lie below a folder with a quota of its own; -1 without one, or where that cannot be told.
+
+    Such a folder looks to statfs(2) like a disk of that size, to everybody, while quotactl(2) answers root alone.
+    `beside_fd`: a descriptor elsewhere, which has no such quota. Sources: xfs_qm_statvfs, ext4_statfs_project (Linux).
+    """
+    here, beside = os.fstatvfs(fd), os.fstatvfs(beside_fd)
+    if here.f_fsid != beside.f_fsid or here.f_blocks >= beside.f_blocks:
+        return -1
+    return here.f_blocks * here.f_frsize
+
+
 def _left(fd: int, kind: int, ident: int) -> tuple[int, int]:
     buffer = ctypes.create_string_buffer(_QUOTA.size)
     if _libc.syscall(_QUOTACTL_FD, fd, (_GET_QUOTA << 8) | kind, ident, buffer) != 0:

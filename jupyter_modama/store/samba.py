@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jupyter_modama.core.model import Finding, Severity, Site
+from jupyter_modama.store.connections import PROGRAM
 
 OK, NOTE, WARNING, FAILURE = Severity.OK, Severity.NOTE, Severity.WARNING, Severity.FAILURE
 EXAMPLE = "examples/smb.conf"
@@ -57,6 +58,9 @@ def check_samba(root_fd: int, site: Site, name: str, config: Path | None = None)
         yield from wrong
         if not wrong:
             yield Finding(name, OK, f"the share {share} is as it should be")
+    if site.instruments and not os.access(PROGRAM, os.X_OK):
+        step = "install it with Samba's programs (Debian: samba); the address is missing in the audit until then"
+        yield Finding(name, NOTE, f"{PROGRAM} is missing, so nobody knows from where microscopes write", step)
 
 
 def _configured(config: Path | None) -> Sections | str:

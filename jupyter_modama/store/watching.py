@@ -34,6 +34,7 @@ from jupyter_modama.store.status import is_mount
 
 if TYPE_CHECKING:
     from jupyter_modama.store.disk import DiskStore
+    from jupyter_modama.store.totals import Following
 
 AGAIN_S = 5.0
 TOGETHER_S = 0.05  # so that of a tree that is being made each level is gone through once
@@ -61,10 +62,17 @@ class Watcher:
     """
 
     def __init__(
-        self, store: DiskStore, closed: Closed | None = None, again: Callable[[], object] | None = None
+        self,
+        store: DiskStore,
+        closed: Closed | None = None,
+        again: Callable[[], object] | None = None,
+        following: Following | None = None,
     ) -> None:
-        """`closed` hears of each file that a program has written and closed; `again` is called now and then."""
-        self.store, self.closed, self.again = store, closed, again
+        """`closed` hears of each file that a program has written and closed; `again` is called now and then.
+
+        `following` hears of each folder in which something came, went or was written.
+        """
+        self.store, self.closed, self.again, self.following = store, closed, again, following
         self.seen = Seen()
         with ExitStack() as kept:
             self._hints = Hints(_file_systems(store.root_fd, kept))
@@ -92,16 +100,24 @@ class Watcher:
         """Do what is to be done about all that has happened so far."""
         folders: set[TreePath] = set()
         files: set[TreePath] = set()
+        touched: set[TreePath] = set()
         top = os.readlink(f"/proc/self/fd/{self.store.root_fd}")
         for hint in self._hints.take():
             self.seen.hints += 1
             path = _below(top, hint)
             if path is None:
                 continue
+            touched.add(path.parent)
+            if hint.what & OF_FOLDER:
+                touched.add(path)
             if hint.what & OF_FOLDER and hint.what & (CREATED | MOVED_TO):
                 folders.add(path)
             elif hint.what & CLOSED:
                 files.add(path)
+        if self.following is not None:
+            self.following.heard(touched)
+            if self._hints.lost > self.seen.lost:
+                self.following.lost()
         self.seen.lost = self._hints.lost
         for path in _tops(folders):
             self._tried(partial(self._mend, path))

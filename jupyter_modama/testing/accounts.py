@@ -8,7 +8,7 @@ import pwd
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +78,13 @@ class Account:
     def python(self, script: str, *words: str | os.PathLike[str], cwd: Path | str = "/", umask: int = 0o022) -> str:
         """The same for some lines of Python, with arguments."""
         return self.does(_python(), "-I", "-S", "-c", script, *words, cwd=cwd, umask=umask)
+
+    def fill(self, folder: Path, files: Mapping[str, str]) -> None:
+        """Make files, with the folders above them."""
+        script = (
+            'cd "$1"; shift; while [ $# -gt 0 ]; do mkdir -p "$(dirname "$1")"; printf %s "$2" > "$1"; shift 2; done'
+        )
+        self.does("sh", "-ec", script, "sh", folder, *(word for pair in files.items() for word in pair))
 
     def reads(self, path: Path) -> bool:
         return self.can("cat", path) if not path.is_dir() else self.can("ls", path)

@@ -1,12 +1,14 @@
-"""How whoever holds the keys of a tree behaves: the same tests for a process of root's and for the keeper's socket.
+"""How whoever holds the keys of a tree behaves: the same tests in memory, for a process of root's, for the keeper.
 
-A test module makes a subclass and gives it the fixtures `keys`, `root` (a managed tree on the disk), `people`, and
-`admin`, who is in the site's group of administrators. Needs root, for real accounts and the immutable flag.
+A test module makes a subclass and gives it the fixtures `keys`, `root` (a managed tree), `people`, and `admin`, who is
+in the site's group of administrators. On a disk these are a folder and real accounts, which needs root; in memory what
+stands for them, and what only a disk can tell is asked by the methods that such a subclass has of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +73,20 @@ class KeysSuite:
         """The raw folder of a session of alice's, with three files of hers."""
         make_project(keys, people.alice)
         raw = root / PROJECT / SESSION / "raw"
-        people.alice.shell(f"cd {raw} && mkdir deep && echo 1 > a.dat && echo 2 > b.dat && echo 3 > deep/c.dat")
+        people.alice.fill(raw, {"a.dat": "1\n", "b.dat": "2\n", "deep/c.dat": "3\n"})
         return raw
+
+    def changeable(self, top: Path) -> list[str]:
+        """What from a folder downwards does not carry the immutable flag."""
+        return trees.changeable(top)
+
+    def checksums_hold(self, session: Path) -> bool:
+        """Whether the manifest is that of the files, as GNU sha256sum sees it."""
+        return trees.checked(session).returncode == 0
+
+    def written(self, file: Path) -> AbstractContextManager[object]:
+        """While a program holds a file open for writing."""
+        return file.open("ab")
 
     # making
 
@@ -149,8 +163,8 @@ class KeysSuite:
         answer = done(keys, people.alice, "session.seal", **NAMED, note="done")
         assert (answer["state"], answer["protection"]) == ("sealed", "immutable")
         assert (answer["seal"]["by"]["uid"], answer["seal"]["files"]) == (people.alice.uid, 3)
-        assert trees.changeable(raw) == []
-        assert trees.checked(raw.parent).returncode == 0
+        assert self.changeable(raw) == []
+        assert self.checksums_hold(raw.parent)
         assert not people.alice.appends(raw / "a.dat")
         assert not people.alice.makes(raw / "deep/new")
         assert not people.alice.removes(raw / "a.dat")
@@ -161,7 +175,7 @@ class KeysSuite:
         done(keys, people.alice, "project.set_members", project=PROJECT, add=(people.bob.login,))
         assert people.bob.reads(raw / "deep/c.dat")
         assert not people.bob.appends(raw / "deep/c.dat")
-        assert trees.changeable(raw) == []
+        assert self.changeable(raw) == []
 
     def test_only_administrators_unseal(self, keys: Keys, raw: Path, people: Accounts, admin: Account) -> None:
         """With a reason; members work on afterwards."""
@@ -170,7 +184,7 @@ class KeysSuite:
             done(keys, people.alice, "session.unseal", **NAMED, reason="please")
         with pytest.raises(ReasonMissing):
             done(keys, admin, "session.unseal", **NAMED)
-        assert trees.changeable(raw) == []
+        assert self.changeable(raw) == []
         assert done(keys, admin, "session.unseal", **NAMED, reason="a wrong file")["state"] == "writable"
         assert people.alice.appends(raw / "a.dat")
 
@@ -193,7 +207,7 @@ class KeysSuite:
 
     def test_work_is_cancelled(self, keys: Keys, raw: Path, people: Accounts) -> None:
         """While it waits for a program that still writes: nothing has been changed then."""
-        with open(raw / "a.dat", "ab"):
+        with self.written(raw / "a.dat"):
             wanted = wanted_from(OPERATIONS["session.seal"], {**NAMED, "writers": "wait"})
             steps = keys.do("session.seal", wanted, people.alice.actor)
             while next(steps).phase != "waiting":

@@ -12,14 +12,15 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jupyter_modama.core.errors import (
     AlreadyExists,
+    Conflict,
     CursorExpired,
     NotAllowed,
     NotEmpty,
@@ -27,12 +28,14 @@ from jupyter_modama.core.errors import (
     RecordCorrupt,
     SealingInProgress,
 )
-from jupyter_modama.core.gate import Gate, templates
 from jupyter_modama.core.layout import RECORDS, is_records, place
-from jupyter_modama.core.model import EntryKind, EntryMetadata, FormatCount, Job, JobState, Person, Role, Site, Summary
+from jupyter_modama.core.model import EntryKind, FormatCount, Person, Site, Summary
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Access, Check, Listing, Rule, Stat
 from jupyter_modama.core.removal import is_own_record
+from jupyter_modama.testing.memory_books import MemoryAudit, MemoryIds, MemoryJobs, NoReaders, NoSeals
+from jupyter_modama.testing.memory_gates import MemoryGates
+from jupyter_modama.testing.memory_sealing import MemoryProof, MemorySealing
 
 DEVICE = 1
 READ, WRITE, ENTER = 4, 2, 1
@@ -51,173 +54,10 @@ class Node:
     text: bytes = b""
     target: str = ""
     inner: dict[str, Node] = field(default_factory=dict)
+    immutable: bool = False
+    written_by: str = ""  # a program that holds it open for writing
     owners: tuple[int, ...] | None = None
     named: dict[int, int] = field(default_factory=dict)  # what people get by name, passed on to what is made below
-
-
-class MemoryIds:
-    """Where ids were found; nobody else looks at the same time."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[str, TreePath]] = []
-
-    def recall(self, uuid: str) -> tuple[TreePath, ...]:
-        return tuple(path for found, path in self.rows if found == uuid)
-
-    def remember(self, rows: Iterable[tuple[str, TreePath]]) -> None:
-        self.rows = list(rows)
-
-    def turn(self) -> AbstractContextManager[bool]:
-        return nullcontext(False)
-
-
-class MemoryAudit:
-    """An audit that tests can read: `lines` as (operation, target, outcome), `""` while it goes on."""
-
-    def __init__(self) -> None:
-        self.entries: dict[str, tuple[str, str, str]] = {}
-        self.told: list[dict[str, Any]] = []
-
-    @property
-    def lines(self) -> list[tuple[str, str, str]]:
-        return list(self.entries.values())
-
-    def begin(
-        self, op: str, actor: str, target: str, wanted: dict[str, Any], facts: Mapping[str, Any] | None = None
-    ) -> str:
-        line = secrets.token_hex(8)
-        self.entries[line] = (op, target, "")
-        told = {"line": line, "op": op, "actor": actor, "target": target, "wanted": wanted, **(facts or {})}
-        self.told.append({"at": datetime.now(UTC).isoformat(), **told})
-        return line
-
-    def end(self, line: str, outcome: str, detail: str = "") -> None:
-        op, target, _ = self.entries[line]
-        self.entries[line] = (op, target, outcome)
-        now = datetime.now(UTC).isoformat()
-        self.told.append({"at": now, "line": line, "outcome": outcome, "detail": detail})
-
-    def newest_first(self, before: str = "") -> Iterator[tuple[str, dict[str, Any], int]]:
-        end = int(before) if before else len(self.told)
-        return ((str(number), self.told[number], 1) for number in reversed(range(end)))
-
-    def entries_at(self, positions: list[str]) -> list[dict[str, Any]]:
-        return [self.told[int(position)] for position in positions]
-
-    def rewrite(self, changed: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
-        before, self.told = self.told, [changed(entry) for entry in self.told]
-        return int(before != self.told)
-
-
-class MemoryJobs:
-    """A book of jobs that tests can write in."""
-
-    def __init__(self) -> None:
-        self.jobs: dict[str, Job] = {}
-
-    def list(self) -> list[Job]:
-        return sorted(self.jobs.values(), key=lambda job: job.id, reverse=True)
-
-    def get(self, job_id: str) -> Job:
-        if job_id not in self.jobs:
-            raise NotFound(what=f"job “{job_id[:40]}”")
-        return self.jobs[job_id]
-
-    def ask_cancel(self, job_id: str) -> Job:
-        job = self.get(job_id)
-        if not job.state.ended:
-            self.jobs[job_id] = job = replace(job, state=JobState.CANCELLED, ended=datetime.now(UTC))
-        return job
-
-
-class NoReaders:
-    def metadata(self, path: TreePath) -> EntryMetadata:
-        return EntryMetadata(path.shown, "", False, "there are no readers in memory")
-
-
-class NoSeals:
-    """There are no seals in memory; what only asks for one is told so."""
-
-    def recorded_sha256(self, session: TreePath, path: TreePath) -> str:
-        return ""
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        raise NotImplementedError(f"{name}: a store in memory does not seal")
-
-
-@dataclass
-class Passed:
-    """What a pass through a project found."""
-
-    files: int = 0
-    folders: int = 0
-    sealed: int = 0
-    mended: int = 0
-    counts: dict[str, int] = field(default_factory=dict)
-    examples: dict[str, list[TreePath]] = field(default_factory=dict)
-    left: dict[str, int] = field(default_factory=dict)
-    mendable: tuple[str, ...] = ("other-names",)
-
-
-class MemoryGates:
-    """Gates in memory: what the folder of a project grants by name, its mode, its owners."""
-
-    most = 100  # people at one gate
-
-    def __init__(self, store: MemoryStore) -> None:
-        self.store = store
-
-    def read(self, project: TreePath) -> Gate:
-        node = self.store._node(project)
-        owners = self.store.owner_uids(project) or (node.uid,)
-        roles = {7: Role.MEMBER, 5: Role.READER}
-        people = {uid: roles[bits] for uid, bits in node.named.items() if bits in roles}
-        until = (self.store.read_record(project, "project") or {}).get("until", {})
-        days = {int(uid): date.fromisoformat(day) for uid, day in until.items() if int(uid) in people}
-        return Gate({**people, **dict.fromkeys(owners, Role.OWNER)}, {}, node.mode & 5 == 5, days)
-
-    def fits(self, project: TreePath, gate: Gate) -> bool:
-        return len(gate.people) <= self.most
-
-    def write(self, project: TreePath, old: Gate, new: Gate) -> None:
-        node = self.store._node(project)
-        if self.store.me().uid not in {0, node.uid}:
-            raise NotAllowed(what=f"changing the members of “{project.shown}” is not allowed")
-        folder = templates(new, place(self.store.site, project).layout).folder
-        node.named, node.mode = dict(folder.users), 0o3770 | folder.other
-        if node.uid == 0:
-            node.owners = new.owners
-
-    def establish(self, project: TreePath, gate: Gate) -> None:
-        node = self.store._node(project)
-        node.uid, node.mode = 0, 0o3700
-        self.write(project, Gate(), gate)
-
-    def dress(self, path: TreePath) -> None:
-        self.store._node(path).uid = 0
-
-    def adopt(self, project: TreePath) -> None:
-        node = self.store._node(project)
-        node.uid, node.mode = 0, node.mode | 0o3000
-
-    def go_through(
-        self, top: TreePath, gate: Gate, spare: Collection[TreePath], *, mend: bool, report: bool
-    ) -> Generator[int, None, Passed]:
-        lists, found = templates(gate, place(self.store.site, top).layout), Passed()
-        todo = [(top, self.store._node(top))]
-        while todo:
-            path, node = todo.pop()
-            is_folder = node.kind is EntryKind.FOLDER
-            found.folders, found.files = found.folders + is_folder, found.files + (not is_folder)
-            users = dict((lists.folder if is_folder else lists.of_file(bool(node.mode & 0o100))).users)
-            if node.named != users:
-                found.counts["other-names"] = found.counts.get("other-names", 0) + 1
-                found.examples.setdefault("other-names", []).append(TreePath(path[len(top) + 1 :]))
-                if mend:
-                    node.named, found.mended = users, found.mended + 1
-            yield found.files + found.folders
-            todo += [(path / name, below) for name, below in node.inner.items() if name != RECORDS]
-        return found
 
 
 class MemoryStore:
@@ -236,8 +76,8 @@ class MemoryStore:
         self.keeps_tree = False
         self.in_groups: set[tuple[int, str]] = set()
         self.gates = MemoryGates(self)
-        self.sealing: Any = NoSeals()
-        self.proof: Any = NoSeals()
+        self.sealing = MemorySealing(self)
+        self.proof = MemoryProof(self)
         self.path_seals: Any = NoSeals()
         self.checks: list[Check] = []
         self._locks: dict[TreePath, str] = {}
@@ -248,7 +88,7 @@ class MemoryStore:
         """The same tree, with the rights of somebody else."""
         other = copy.copy(self)
         other._me = person
-        other.gates = MemoryGates(other)
+        other.gates, other.sealing, other.proof = MemoryGates(other), MemorySealing(other), MemoryProof(other)
         return other
 
     def close(self) -> None: ...
@@ -305,6 +145,9 @@ class MemoryStore:
         self._node(project).owners = uids
         return True
 
+    def made_by(self, path: TreePath) -> int:
+        return self._node(path).uid
+
     def find_people(self, text: str, limit: int) -> tuple[Person, ...]:
         found = (one for one in self.people if one.login.startswith(text) and one.uid >= self.site.minimum_uid)
         return tuple(itertools.islice(found, limit))
@@ -320,6 +163,8 @@ class MemoryStore:
     # looking ---------------------------------------------------------------------------------------------------------
 
     def _may(self, node: Node, wanted: int) -> bool:
+        if wanted & WRITE and node.immutable:
+            return False
         if self._me.uid == 0:
             return True
         if node.uid != self._me.uid and self._me.uid in node.named:
@@ -364,6 +209,7 @@ class MemoryStore:
             nlink=1,
             inode=node.inode,
             device=DEVICE,
+            immutable=node.immutable,
             target=node.target,
             writable=self._may(node, WRITE),
         )
@@ -446,6 +292,12 @@ class MemoryStore:
     def quota_left(self, path: TreePath) -> tuple[int, int]:
         return -1, -1
 
+    def folder_quota(self, folder: TreePath) -> int:
+        return -1
+
+    def last_backup(self) -> datetime | None:
+        return None
+
     def disk_path(self, path: TreePath) -> str:
         return os.path.join(self.site.root, path)
 
@@ -476,7 +328,8 @@ class MemoryStore:
         if path.name in parent.inner:
             raise AlreadyExists(what=f"something called “{path.shown}”")
         modes = {"area": 0o755, "project": 0o3755 if visibility == "open" else 0o3700}
-        made = self._made(parent, path.name, EntryKind.FOLDER, None, modes.get(like, parent.mode & 0o2777))
+        inherited = parent.mode & (0o3777 if parent.named else 0o2777)
+        made = self._made(parent, path.name, EntryKind.FOLDER, None, modes.get(like, inherited))
         return self._stat(path, made)
 
     @contextmanager
@@ -502,9 +355,15 @@ class MemoryStore:
     def own_ingest(self, session: TreePath) -> int:
         return 0
 
+    def _check_may_go(self, parent: Node, node: Node, path: TreePath) -> None:
+        """Raise where the flag, or the sticky bit of the folder, keeps an entry where it is."""
+        mine = self._me.uid in {0, node.uid, parent.uid}
+        if node.immutable or (parent.mode & 0o1000 and not mine):
+            raise NotAllowed(what=f"moving or removing “{path.shown}” is not allowed")
+
     def rename(self, old: TreePath, new: TreePath) -> None:
         parent = self._folder(old.parent, WRITE | ENTER)
-        self._node(old)
+        self._check_may_go(parent, self._node(old), old)
         if new.name in parent.inner:
             raise AlreadyExists(what=f"something called “{new.shown}”")
         parent.inner[new.name] = parent.inner.pop(old.name)
@@ -512,11 +371,21 @@ class MemoryStore:
 
     def move(self, old: TreePath, new: TreePath) -> None:
         source, target = self._folder(old.parent, WRITE | ENTER), self._folder(new.parent, WRITE | ENTER)
-        self._node(old)
+        self._check_may_go(source, self._node(old), old)
         if new.name in target.inner:
             raise AlreadyExists(what=f"something called “{new.shown}”")
         target.inner[new.name] = source.inner.pop(old.name)
         source.modified = target.modified = self._tick()
+
+    def remove(self, entry: Stat) -> None:
+        parent, node = self._folder(entry.path.parent, WRITE | ENTER), self._node(entry.path)
+        self._check_may_go(parent, node, entry.path)
+        if node.inode != entry.inode:
+            raise Conflict(what=f"“{entry.path.shown}” was replaced meanwhile")
+        if node.inner:
+            raise NotEmpty(what=f"folder {entry.path.shown}", first=next(iter(node.inner)))
+        del parent.inner[entry.path.name]
+        parent.modified = self._tick()
 
     def remove_session_folder(self, path: TreePath, notes: Stat | None) -> None:
         parent = self._folder(path.parent, WRITE | ENTER)

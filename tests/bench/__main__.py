@@ -16,7 +16,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import event_loop, libertem, listing, members, mounts, previews, seals, starting
+from tests.bench import event_loop, libertem, listing, members, mounts, previews, seals, sizes, starting
 from tests.bench.measure import Line, Skipped
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +27,7 @@ ROWS: dict[str, Callable[[], Iterator[Line]]] = {
     "manifest": seals.manifest,
     "members": members.change,
     "mounts": mounts.plan_applied,
+    "sizes": sizes.many_files,
     "preview": previews.frame,
     "libertem": libertem.opening,
     "import": starting.importing,

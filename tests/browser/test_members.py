@@ -1,4 +1,4 @@
-"""Members of a project as its owner manages them on the plain page, with real accounts and real access lists."""
+"""Members of a project as its owner manages them, on the plain page and in Lab, with real accounts and lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from .conftest import Lab, running_lab
+from .conftest import Lab, Panel, running_lab
+from .test_around import violations
+from .test_sidebar import CLIPPED
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="accounts can be made by root only")
 pytestmark = [pytest.mark.root, needs_root]
@@ -48,7 +50,7 @@ def lab(accounts: tuple[str, str]) -> Iterator[Lab]:
 
 def can_read(login: str, path: Path) -> bool:
     """What the kernel lets this account do."""
-    command = ["setpriv", f"--reuid={login}", "--clear-groups", "test", "-r", str(path)]
+    command = ["setpriv", f"--reuid={login}", f"--regid={login}", "--clear-groups", "test", "-r", str(path)]
     return subprocess.run(command, check=False).returncode == 0
 
 
@@ -128,3 +130,65 @@ def test_a_file_closed_by_hand_is_found_and_repaired(project: Page, lab: Lab) ->
     dialog.get_by_role("button", name="Repair").click()
     expect(dialog.get_by_text("1 entry was mended", exact=False)).to_be_visible()
     assert can_read(MIA, file)
+
+
+def nothing_is_in_the_way(panel: Panel) -> None:
+    """All that is shown can be read, in dark and light, and is not cut off."""
+    for is_dark in (True, False):
+        panel.dark(is_dark)
+        assert violations(panel.page) == []
+        for part in panel.page.locator(".mo-root, dialog[open]").all():
+            assert part.evaluate(CLIPPED) == []
+
+
+DIALOGS = ("Manage members…", "Who can read…", "Transfer…", "Check rights…")
+# How many rows the buttons stand in.
+ROWS = "box => new Set([...box.children].map(child => Math.round(child.getBoundingClientRect().top / 8))).size"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [300, 440])
+def test_each_dialog_about_members_can_be_read_in_lab(page: Page, lab: Lab, width: int) -> None:
+    """The section of members takes little of a narrow panel, and every dialog is whole in light and dark."""
+    panel = Panel(page, lab).open()
+    name = f"in-the-panel-{width}"
+    panel.new_project(name)
+    add_mia(page)
+    (lab.tree / "adhoc" / name / "scan ä #&%'.txt").touch(0o600)
+    (lab.tree / "adhoc" / name / "scan ä #&%'.txt").chmod(0o600)
+    panel.wide(width)
+    nothing_is_in_the_way(panel)
+    members = panel.root.get_by_role("region", name="Members")
+    assert members.locator(".mo-toolbar").evaluate(ROWS) == 2
+    for button in DIALOGS:
+        panel.button(button)
+        dialog = page.get_by_role("dialog")
+        if button == "Check rights…":
+            expect(dialog.get_by_text("scan ä #&%'.txt", exact=True)).to_be_visible()
+        nothing_is_in_the_way(panel)
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+
+
+@pytest.mark.slow
+def test_a_project_made_by_hand_is_adopted_in_lab(page: Page, lab: Lab) -> None:
+    """What is granted by hand is said, and one button takes the project into the system's care."""
+    folder = lab.tree / "adhoc" / "by hand & more"
+    folder.mkdir(mode=0o750)
+    shutil.chown(folder, MIA)
+    panel = Panel(page, lab).open()
+    panel.wide(300)
+    panel.root.get_by_role("button", name="by hand & more").click()
+    members = panel.root.get_by_role("region", name="Members")
+    expect(members).to_contain_text("made by hand and is not adopted")
+    nothing_is_in_the_way(panel)
+    panel.button("Adopt…")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Mia Lund owns it")
+    nothing_is_in_the_way(panel)
+    dialog.get_by_role("button", name="Adopt").click()
+    dialog.wait_for(state="detached")
+    expect(members.get_by_role("button", name="Adopt…")).to_have_count(0)
+    assert folder.stat().st_uid == os.geteuid()
+    assert can_read(MIA, folder)
+    assert not can_read(BEN, folder)

@@ -495,7 +495,10 @@ def test_sftp_opens_folders_of_any_name_that_it_can_say(
 
 
 @pytest.mark.network
-@pytest.mark.skipif(shutil.which("sshfs") is None or not os.path.exists("/dev/fuse"), reason="no sshfs or no FUSE here")
+@pytest.mark.skipif(
+    shutil.which("sshfs") is None or not os.access("/dev/fuse", os.R_OK | os.W_OK),
+    reason="no sshfs or no FUSE for us here",
+)
 def test_sshfs_mounts_the_folder(tree: Path, links: Ask, ssh: dict[str, Any], odd: list[str], tmp_path: Path) -> None:
     """The line makes a folder below home and shows the data in it; a file's line shows its folder."""
     for number, name in enumerate(odd):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -301,7 +302,9 @@ def test_group_of_a_folder_made_by_hand_stays_in(root: Path, people: Accounts) -
         does = Does(store, Actor(store.me()))
         assert "nothing to compare" in does("project.repair", project=P).sentence
         assert "nothing to compare" in does("project.check", project=P).sentence
-        does("project.set_members", project=P, add=(bob.login,))
+        told = f"Everybody in the group {grp.getgrgid(gid).gr_name} can read and change files here, too."
+        assert does("project.show", project=P).groups == (told,)
+        assert does("project.set_members", project=P, add=(bob.login,)).groups == (told,)
         for who in (bob, in_team):
             assert who.makes(folder / "s/raw" / who.name)
         assert carol.reads(folder / "s/raw/bob"), "it was open to read"
@@ -326,3 +329,32 @@ def test_member_whose_account_is_gone_is_a_number(shared: Shared) -> None:
     shown = shared.by(shared.people.alice)("project.show", project=P)
     assert [(m.person.login, m.person.kind) for m in shown.members] == [(str(dora.uid), "unknown")]
     assert shared.set_members(remove=(str(dora.uid),)).members == ()
+
+
+def test_people_from_elsewhere_are_told_as_such(root: Path, people: Accounts) -> None:
+    """Who is in the site's group of externals, as member, owner and when looked for; it grants and forbids nothing."""
+    alice, bob, carol = people
+    root.chmod(0o755)
+    with (
+        group("guests", carol) as gid,
+        opened_store(root, externals=grp.getgrgid(gid).gr_name) as store,
+    ):
+        does = Does(store, Actor(alice.person))
+        does("project.create", name="p")
+        shown = does("project.set_members", project=P, add=(bob.login, carol.login))
+        assert {m.person.login: m.person.kind for m in shown.members} == {
+            bob.login: "internal",
+            carol.login: "external",
+        }
+        assert [one.kind for one in does("person.find", text=carol.login).items] == ["external"]
+        assert [one.kind for one in does("person.find", text=bob.login).items] == ["internal"]
+        assert store.person(4_000_000).kind == "unknown"
+        assert carol.makes(root / P / "hers")
+        shown = does("project.transfer", project=P, to=carol.login)
+        assert [(one.login, one.kind) for one in shown.owners] == [(carol.login, "external")]
+
+
+@pytest.mark.parametrize("name", ["", "no-such-group", "\0"])
+def test_without_a_group_of_externals_nobody_is_one(root: Path, people: Accounts, name: str) -> None:
+    with opened_store(root, externals=name) as store:
+        assert store.person(people.carol.uid).kind == "internal"

@@ -21,7 +21,7 @@ from jupyter_modama.store.disk import DiskStore
 REFUSED = {
     "": "empty",
     "  ": "empty",
-    "a/b": "character /",
+    "a/b": "the name alone",
     "a\\b": "character \\",
     "a:b": "character :",
     "what?": "character ?",

@@ -12,7 +12,8 @@ from jupyter_modama.core.errors import Cancelled, DiskFull, Invalid, NotFound
 from jupyter_modama.core.folders import SortFolder
 from jupyter_modama.core.model import Actor, FolderPage, Person, Progress, Via
 from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, perform
-from jupyter_modama.testing.memory import MemoryAudit, MemoryStore
+from jupyter_modama.testing.memory import MemoryStore
+from jupyter_modama.testing.memory_books import MemoryAudit
 from jupyter_modama.testing.trees import driven
 
 ME = Actor(Person(0, "root"), Via.CLI)

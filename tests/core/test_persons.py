@@ -9,12 +9,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jupyter_modama.core.errors import Invalid, NotAllowed, ReasonMissing
+from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound, ReasonMissing
 from jupyter_modama.core.model import AuditRules, Person, PersonKind
 from jupyter_modama.core.persons import _Words
 from jupyter_modama.store.audit import FileAudit
@@ -74,6 +75,59 @@ def test_only_administrators_ask_about_others(tree: Path, do: Does, by: By, peop
         assert do("person.export", person=name).memberships == by(people.bob)("person.export").memberships
     with pytest.raises(Invalid, match="nobody has the login"):
         do("person.export", person="never-was-here")
+
+
+def test_export_tells_nothing_of_others(tree: Path, by: By, people: Accounts) -> None:
+    """Whom else alice let in stays out of bob's part; and of a project that he left he hears what was about him."""
+    alice, bob, carol = people
+    by(alice)("project.set_members", project=P, remove=(bob.login,), add=(f"{carol.login}:reader",))
+    lines = [line for line in by(bob)("person.export").audit if line.op == "project.set_members"]
+    assert [line.wanted for line in lines] == [
+        {"project": P, "add": [], "remove": [bob.login]},
+        {"project": P, "add": [f"{bob.login}:member"]},
+    ]
+    assert carol.login not in str(lines)
+    assert any(carol.login in str(line.wanted) for line in by(alice)("person.export").audit), "her own deed is whole"
+
+
+def test_full_name_finds_nothing_in_projects_of_others(tree: Path, by: By, people: Accounts, store: DiskStore) -> None:
+    """Who can choose a full name could otherwise ask which private projects have that word in a record."""
+    by(people.alice)("session.update", project=P, session="s", sample="graphene", operator=people.carol.person.display)
+
+    def found(of: Account, display: str) -> set[str]:
+        actor = replace(of.actor, person=replace(of.person, display=display))
+        return {mention.part for mention in Does(store, actor)("person.export").records}
+
+    assert found(people.carol, "graphene") == found(people.carol, people.carol.person.display) == set()
+    by(people.alice)("project.set_members", project=P, add=(f"{people.carol.login}:reader",))
+    assert found(people.carol, people.carol.person.display) == {"operator"}
+    assert found(people.carol, "graphene") == {"sample"}
+
+
+def test_audit_of_others_cannot_be_asked_for_by_name(tree: Path, by: By, people: Accounts) -> None:
+    """Neither by person, operation, path or place in the audit does carol see anything of a private project."""
+    carol = by(people.carol)
+    whole = by(people.alice)("audit.list", limit=1)
+    for wanted in (
+        {},
+        {"person": people.bob.login},
+        {"person": str(people.bob.uid)},
+        {"op": "session.*"},
+        {"project": P},
+        {"project": "adhoc"},
+        {"project": f"{P}/s"},
+        {"cursor": whole.cursor},
+        {"project": P, "cursor": whole.cursor},
+    ):
+        try:
+            assert carol("audit.list", **wanted).items == (), wanted
+        except (NotAllowed, NotFound, Invalid):
+            continue
+    for text in (people.bob.login, str(people.bob.uid), "root", "0"):
+        with pytest.raises(NotAllowed, match="ask an administrator"):
+            carol("person.export", person=text)
+        with pytest.raises(NotAllowed, match="administrators"):
+            carol("person.forget", person=text, reason="mine")
 
 
 def test_lines_of_somebody_else_with_the_same_login_are_theirs(store: DiskStore, do: Does, people: Accounts) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jupyter_modama.core.errors import NotAllowed, NotFound, NotSealed, ReasonMissing
+from jupyter_modama.core.errors import Conflict, NotAllowed, NotFound, NotSealed, ReasonMissing
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Accounts
 
@@ -40,6 +42,85 @@ def test_request_is_seen_until_the_unseal(do: Any, session: Path) -> None:
     assert do("session.requests").items == (), "an old request says nothing of a new seal"
 
 
+def test_request_is_declined_with_a_reason(do: Any, session: Path) -> None:
+    """It leaves the list and stays with the session, until somebody asks again or unseals."""
+    do("session.seal", **S)
+    with pytest.raises(Conflict, match="nobody asks"):
+        do("session.decline_unseal", **S, reason="no")
+    do("session.request_unseal", **S, reason="crooked")
+    assert do("session.show", **S).request.declined_by is None
+    with pytest.raises(ReasonMissing, match="give a reason for declining"):
+        do("session.decline_unseal", **S)
+    declined = do("session.decline_unseal", **S, reason=" it is published ")
+    assert (declined.reason, declined.declined_because) == ("crooked", "it is published")
+    assert do("session.requests").items == ()
+    assert do("session.show", **S).request == declined
+    with pytest.raises(Conflict, match="nobody asks"):
+        do("session.decline_unseal", **S, reason="again")
+    do("session.request_unseal", **S, reason="it is a mistake")
+    assert do("session.show", **S).request.declined_by is None
+    assert [request.reason for request in do("session.requests", **S).items] == ["it is a mistake"]
+    do("session.unseal", **S, reason="yes")
+    assert do("session.show", **S).request is None
+    told = [(line.op, line.outcome) for line in do("audit.list", op="session.decline_unseal").items]
+    assert told == [("session.decline_unseal", outcome) for outcome in ("failed", "done", "failed", "failed")]
+
+
+def test_requests_of_one_project_or_session(do: Any, session: Path, root: Path) -> None:
+    do("project.create", name="q")
+    for project, name in (("adhoc/p", "s"), ("adhoc/p", "t"), ("adhoc/q", "s")):
+        if (project, name) != ("adhoc/p", "s"):
+            do("session.create", project=project, name=name)
+            (root / project / name / "raw/a").write_bytes(b"x")
+        do("session.seal", project=project, session=name)
+        do("session.request_unseal", project=project, session=name, reason=f"{project}/{name}")
+
+    def reasons(**wanted: str) -> list[str]:
+        return [request.reason for request in do("session.requests", **wanted).items]
+
+    assert reasons() == reasons(area="adhoc") == ["adhoc/p/s", "adhoc/p/t", "adhoc/q/s"]
+    assert reasons(area="other") == []
+    assert reasons(project="adhoc/p") == ["adhoc/p/s", "adhoc/p/t"]
+    assert reasons(project="adhoc/p", session="t") == ["adhoc/p/t"]
+    for wanted in ({"project": "adhoc"}, {"project": "adhoc/p", "session": "none"}):
+        with pytest.raises(NotFound):
+            reasons(**wanted)
+    assert reasons(project="adhoc/none") == []
+
+
+def test_list_of_requests_is_bounded(do: Any, session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jupyter_modama.core.requests.MOST_LISTED", 0)
+    do("session.seal", **S)
+    assert not do("session.requests").more
+    do("session.request_unseal", **S, reason="x")
+    assert do("session.requests").more
+
+
+def test_request_from_before_the_seal_says_nothing_of_it(do: Any, session: Path) -> None:
+    """An unseal that was cut off before its very end can leave the old one."""
+    do("session.seal", **S)
+    do("session.request_unseal", **S, reason="crooked")
+    file = session / ".modama/unseal_request.json"
+    file.write_text(file.read_text().replace(f"{datetime.now(UTC):%Y-}", "2020-"))
+    assert do("session.show", **S).request is None
+    assert do("session.requests").items == ()
+
+
+@pytest.mark.parametrize("field", ["by", "at", "reason"])
+def test_damaged_answer_is_no_answer(do: Any, session: Path, field: str) -> None:
+    """And keeps nobody from asking, or from looking at the session."""
+    do("session.seal", **S)
+    do("session.request_unseal", **S, reason="crooked")
+    do("session.decline_unseal", **S, reason="no")
+    file = session / ".modama/unseal_request.json"
+    record = json.loads(file.read_text())
+    del record["declined"][field]
+    file.write_text(json.dumps(record))
+    assert do("session.show", **S).request is None
+    do("session.request_unseal", **S, reason="again")
+    assert do("session.show", **S).request.reason == "again"
+
+
 def test_request_that_cannot_be_meant(do: Any, session: Path) -> None:
     with pytest.raises(NotSealed, match="nothing to unseal"):
         do("session.request_unseal", **S, reason="because")
@@ -63,10 +144,22 @@ def test_members_ask_and_administrators_see(by: Any, do: Any, people: Accounts, 
         by(alice)("session.seal", **S)
         by(bob)("session.request_unseal", **S, reason="mine is wrong")
         assert [request.by.uid for request in do("session.requests").items] == [bob.uid]
-        for who in (alice, bob):
-            with pytest.raises(NotAllowed, match="administrators"):
-                by(who)("session.requests")
+        for wanted in ({}, {"project": "adhoc/p"}, S):
+            for who in (alice, bob):
+                assert [request.reason for request in by(who)("session.requests", **wanted).items] == ["mine is wrong"]
+            assert by(carol)("session.requests", **wanted).items == (), "readers look at data, not at what is asked"
+        assert by(alice)("session.show", **S).request.by.uid == bob.uid
+        assert by(carol)("session.show", **S).request is None
         with pytest.raises((NotAllowed, NotFound)):
             by(carol)("session.request_unseal", **S, reason="me too")
+        for who in people:
+            with pytest.raises((NotAllowed, NotFound)):
+                by(who)("session.decline_unseal", **S, reason="mine")
+        do("session.decline_unseal", **S, reason="it is published")
+        assert by(bob)("session.show", **S).request.declined_because == "it is published"
+        by(alice)("project.set_members", project="adhoc/p", remove=(bob.login,))
+        assert by(bob)("session.requests").items == ()
+        for wanted in ({"project": "adhoc/p"}, S):
+            assert by(bob)("session.requests", **wanted).items == ()
     finally:
         trees.clear(root)

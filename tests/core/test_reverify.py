@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from jupyter_modama.core.errors import ManifestMismatch, NotAllowed
 from jupyter_modama.core.model import Actor, SealRules, Severity, Site
+from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.reverify import reverify_sealed
+from jupyter_modama.core.seal_state import JOURNAL
 from jupyter_modama.store import flags, hashing
 from jupyter_modama.store import sealing as store_sealing
 from jupyter_modama.store.disk import DiskStore
@@ -124,7 +127,9 @@ def test_lost_protection_and_lost_checksums_are_told(tree: Path, do: Does) -> No
     assert "raw/a.dat" in problems[0]
     assert "not protected any more" in problems[0]
     assert "could not be verified" in problems[1]
-    assert len(do("project.show", project=P).mismatches) == 2
+    told = do("project.show", project=P).mismatches
+    assert len(told) == 3
+    assert "s3 was sealed and has lost its protection" in told[2]
 
 
 def test_oldest_come_first_and_no_more_than_there_is_time_for(
@@ -196,3 +201,93 @@ def test_members_see_what_was_found_and_strangers_do_not(
     assert bob("audit.list").items == ()
     assert [f for f in bob("doctor.run").findings if f.severity is Severity.FAILURE and "s1" in f.found] == []
     trees.clear(root)
+
+
+def test_verification_by_hand_counts(tree: Path, do: Does) -> None:
+    """Where it read all of raw, found nothing, and may be written down; then the night leaves the session alone."""
+    do("session.verify", project=P, session="s1")
+    assert verified(tree) == {"s1": "same"}
+    spoil(tree / P / "s2")
+    with pytest.raises(ManifestMismatch):
+        do("session.verify", project=P, session="s2")
+    assert verified(tree) == {"s1": "same"}, "what is wrong is found again by the night, which tells it"
+    do("site.nightly")
+    lines = do("audit.list", project=P, op="session.verify").items
+    assert [line.target for line in lines] == [f"{P}/s2", f"{P}/s2", f"{P}/s1"], "s1 was not read at night"
+    assert verified(tree) == {"s1": "same", "s2": "differs"}
+
+
+def test_verification_of_a_part_does_not_count(root: Path, do: Does) -> None:
+    do("project.create", name="p")
+    do("session.create", project=P, name="s1")
+    (root / P / "s1/raw/a").mkdir()
+    (root / P / "s1/raw/a/one").write_text("1")
+    do("session.seal", project=P, session="s1")
+    try:
+        do("session.verify", project=P, session="s1", folder="raw/a")
+        assert verified(root) == {}
+        do("session.verify", project=P, session="s1", folder="raw")
+        assert verified(root) == {"s1": "same"}
+    finally:
+        trees.clear(root)
+
+
+def test_verification_by_hand_clears_what_a_night_has_found(tree: Path, do: Does) -> None:
+    """The file came back from a backup: with the next night the owners read nothing of it any more."""
+    file = tree / P / "s1/raw/a.dat"
+    before = file.read_bytes()
+    spoil(tree / P / "s1")
+    do("site.nightly")
+    trees.clear(tree / P / "s1")
+    mode = file.stat().st_mode
+    file.chmod(0o600)
+    file.write_bytes(before)
+    file.chmod(mode)
+    protect_again([tree / P / "s1/raw", file])
+    do("session.verify", project=P, session="s1")
+    assert do("site.nightly").problems == ()
+    assert do("project.show", project=P).mismatches == ()
+
+
+def test_verification_of_who_may_not_write_it_down_is_answered(
+    tree: Path, do: Does, store: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader's program, which has the reader's rights: the night writes down what it finds itself."""
+
+    def refuse(*_: object) -> None:
+        raise NotAllowed(what="writing here")
+
+    monkeypatch.setattr(store, "write_record", refuse)
+    assert do("session.verify", project=P, session="s1").files == 1
+    assert verified(tree) == {}
+
+
+def test_seals_that_do_not_hold_are_told_to_owners(tree: Path, do: Does, store: DiskStore) -> None:
+    """Lost, partial and cut off, each with what to do; until that is done, and with the day of the first night."""
+    trees.clear(tree / P / "s1")
+    (tree / P / "s1/raw/a.dat").chmod(0o644)
+    (tree / P / "s1/raw").chmod(0o755)
+    for name, journal in (("s2", {"partial": True}), ("s3", {"begun": True}), ("s4", {"unsealing": True})):
+        store.write_record(TreePath(f"{P}/{name}"), JOURNAL, journal)
+    problems = do("site.nightly").problems
+    told = do("project.show", project=P).mismatches
+    assert [sentence.partition(": ")[2] for sentence in told] == list(problems)
+    for name, word in (("s1", "lost its protection"), ("s2", "in part"), ("s3", "sealing"), ("s4", "unsealing")):
+        assert any(f"{P}/{name}" in sentence and word in sentence for sentence in told), name
+    file = tree / P / ".modama/mismatches.json"
+    file.write_text(file.read_text().replace(f"{datetime.now(UTC):%Y-}", "2020-"))
+    do("site.nightly")
+    assert all(sentence.startswith("2020-") for sentence in do("project.show", project=P).mismatches)
+    store.proof.forget(TreePath(f"{P}/s4"), JOURNAL)
+    do("site.nightly")
+    assert len(do("project.show", project=P).mismatches) == 3
+
+
+def test_seals_are_looked_at_where_nothing_is_read_again(tree: Path, actor: Actor) -> None:
+    store = DiskStore(Site(root=str(tree), seal=SealRules(reverify_days=0)))
+    store.write_record(TreePath(f"{P}/s4"), JOURNAL, {"begun": True})
+    try:
+        said = trees.driven(reverify_sealed(store, actor))
+    finally:
+        store.close()
+    assert said == (f"sealing {P}/s4 was interrupted; seal it again, and it goes on from there",)

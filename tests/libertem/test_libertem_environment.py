@@ -55,6 +55,15 @@ def test_half_made_environment_is_seen(tmp_path: Path, marker: str) -> None:
         environment.find(tmp_path)
 
 
+def test_environment_that_one_cannot_use_is_a_sentence(tmp_path: Path) -> None:
+    """As where it was made with a Python in somebody else's home; the panel goes on without LiberTEM."""
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.symlink_to(python)
+    with pytest.raises(Unreachable, match=r"cannot use its environment .*; please ask whoever made it"):
+        environment.find(tmp_path)
+
+
 @pytest.mark.slow
 def test_interrupted_installation_is_made_again(tmp_path: Path) -> None:
     """What was left is removed, and a second run changes nothing."""

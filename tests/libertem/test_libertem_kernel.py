@@ -73,6 +73,13 @@ def test_offering_twice_and_to_a_gateway_changes_nothing(venv: Path) -> None:
     assert not (venv / "modama").exists()
 
 
+def test_environment_that_one_may_not_look_at_is_no_hindrance(tmp_path: Path) -> None:
+    """The server starts with the other kernels. Here the system refuses the name; of a closed folder it does, too."""
+    manager = KernelSpecManager()
+    kernel.offer(manager, tmp_path / ("x" * 300))
+    assert "python3" in manager.find_kernel_specs()
+
+
 def test_description_is_whole_or_old(venv: Path) -> None:
     """What lies beside the file after a kill is no description, and no hindrance."""
     kernel.make(venv)

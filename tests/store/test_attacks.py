@@ -137,11 +137,16 @@ def halted(process: subprocess.Popen[str]) -> Iterator[None]:
     process.send_signal(signal.SIGCONT)
 
 
+LEFTOVERS = (".modama-new-*", ".modama-removed-*", "*.moved-*", ".modama/old", "*/.modama/old", "*/*.moved-*", "u")
+
+
 def given_back(scene: Scene, *folders: Path) -> None:
-    """What was adopted is alice's again."""
+    """What was adopted is alice's again; what earlier passes left is gone, or ten thousand would walk through it."""
     for folder in folders:
         if folder.is_dir() and not folder.is_symlink():
             trees.clear(folder)
+            for left in [path for pattern in LEFTOVERS for path in folder.glob(pattern)]:
+                shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink(missing_ok=True)
             os.chown(folder, scene.alice.uid, -1)
 
 

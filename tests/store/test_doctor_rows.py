@@ -8,8 +8,10 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -62,15 +64,15 @@ def test_tree_of_the_system_is_fine(root: Path, look: Look) -> None:
     assert [finding.severity for finding in look(levels.check_levels)] == [Severity.OK]
 
 
-@pytest.mark.parametrize("path", ["adhoc", "adhoc/p", "adhoc/p/s"])
+@pytest.mark.parametrize("path", ["adhoc", "adhoc/p", "adhoc/p/s", "adhoc/p/s/raw"])
 def test_folder_that_is_not_sticky_is_named(root: Path, look: Look, path: str) -> None:
     """At every level: whoever may write there could move away what the system made."""
-    for each in ("adhoc/p/s", "adhoc/p"):
+    for each in ("adhoc/p/s/raw", "adhoc/p/s", "adhoc/p"):
         make(root, each, 0o3770)
     make(root, path, 0o2770)
     [finding] = look(levels.check_levels)
     assert finding.severity is Severity.WARNING
-    assert finding.found == f"1 folders of the system's are not sticky: {path}"
+    assert finding.found == f"1 folder of the system not sticky: {path}"
     assert "chmod +t" in finding.next_step
 
 
@@ -95,6 +97,23 @@ class TestWithPeople:
         [finding] = look(levels.check_levels, areas=(area,), any_area=False)
         assert finding.severity is Severity.FAILURE
         assert "visitors/b1 (" in finding.found
+
+    def test_owner_of_the_root_could_move_everything(self, root: Path, look: Look, people: Accounts) -> None:
+        os.chown(root, people.alice.uid, -1)
+        [finding] = look(levels.check_levels)
+        assert finding.severity is Severity.FAILURE
+        assert f"{root} ({people.alice.login})" in finding.found
+        assert finding.next_step.startswith("chown root")
+
+    def test_owner_of_a_raw_folder_could_move_it(self, root: Path, look: Look, people: Accounts) -> None:
+        """In a session of the system's; in a project made by hand that is how it is."""
+        for name, uid in (("p", 0), ("by-hand", people.bob.uid)):
+            make(root, f"adhoc/{name}/s/raw", 0o2770, people.alice.uid)
+            for path in (f"adhoc/{name}/s", f"adhoc/{name}"):
+                make(root, path, 0o3770, uid)
+        found = look(levels.check_levels)
+        assert [finding.severity for finding in found] == [Severity.WARNING, Severity.NOTE]
+        assert found[0].found == f"people own 1 raw folder of sessions: adhoc/p/s/raw ({people.alice.login})"
 
     def test_project_made_by_hand_waits_for_an_administrator(self, root: Path, look: Look, people: Accounts) -> None:
         """It is no mistake; what adopting does is said."""
@@ -172,6 +191,7 @@ def test_accounts_of_the_site_file_have_to_be_there(root: Path, look: Look) -> N
         levels.check_people,
         account="no-such-account",
         administrators="no-such-group",
+        externals="no-guests",
         instruments=("no-microscope", "@no-microscopes"),
     )
     said = {finding.found.split("“")[1].split("”")[0]: finding.severity for finding in found}
@@ -179,6 +199,7 @@ def test_accounts_of_the_site_file_have_to_be_there(root: Path, look: Look) -> N
         "no-such-account": Severity.FAILURE,
         "no-microscope": Severity.FAILURE,
         "no-such-group": Severity.WARNING,
+        "no-guests": Severity.WARNING,
         "no-microscopes": Severity.WARNING,
     }
 
@@ -192,6 +213,53 @@ def test_change_in_the_future_is_noticed(root: Path, look: Look, monkeypatch: py
     monkeypatch.setattr("jupyter_modama.store.levels.time.time", lambda: now - 86400)
     [finding] = look(levels.check_times)
     assert (finding.severity, "“adhoc" in finding.found) == (Severity.WARNING, True)
+
+
+@pytest.mark.parametrize(("apart", "severity"), [(0, Severity.OK), (60, Severity.WARNING), (-60, Severity.WARNING)])
+def test_clock_of_the_file_server_is_compared(
+    look: Look, monkeypatch: pytest.MonkeyPatch, apart: int, severity: Severity
+) -> None:
+    """With that of this machine, whichever goes ahead."""
+    now = time.time
+    monkeypatch.setattr(machine, "_unsynchronised", lambda: False)
+    monkeypatch.setattr("jupyter_modama.store.machine.time.time", lambda: now() + apart)
+    [finding] = look(machine.check_clock)
+    assert finding.severity is severity
+    assert ("60 s apart" in finding.found) == bool(apart)
+
+
+def test_clock_that_nobody_keeps_right_is_noticed(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the kernel's word; and one that begins in 1970 anew is a failure, whatever the kernel says."""
+    monkeypatch.setattr(machine, "_unsynchronised", lambda: True)
+    [finding] = look(machine.check_clock)
+    assert (finding.severity, "chrony" in finding.next_step) == (Severity.NOTE, True)
+    monkeypatch.setattr("jupyter_modama.store.machine.time.time", lambda: 86400.0)
+    monkeypatch.setattr("jupyter_modama.store.machine.probe", lambda root_fd: nullcontext(None))
+    [finding] = look(machine.check_clock)
+    assert (finding.severity, "1970" in finding.found) == (Severity.FAILURE, True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "severity", "says"),
+    [
+        ({}, Severity.OK, "500.0 of 1,000.0 GiB are free"),
+        ({"f_bavail": 9 << 18}, Severity.WARNING, "9.0 of 1,000.0 GiB"),
+        ({"f_blocks": 1 << 30, "f_bavail": 70 << 18}, Severity.WARNING, "70.0 of 4,096.0 GiB"),
+        ({"f_bavail": 0}, Severity.FAILURE, "the disk is full"),
+        ({"f_favail": 100}, Severity.WARNING, "only 100 more files fit"),
+        ({"f_favail": 0}, Severity.FAILURE, "only 0 more files fit"),
+        ({"f_blocks": 0}, Severity.NOTE, "does not say how much is free"),
+    ],
+)
+def test_little_room_is_told_before_it_is_gone(
+    look: Look, monkeypatch: pytest.MonkeyPatch, facts: dict[str, int], severity: Severity, says: str
+) -> None:
+    """In bytes and in files, as numbers and as a part of the disk."""
+    whole = {"f_frsize": 4096, "f_blocks": 1000 << 18, "f_bavail": 500 << 18, "f_files": 1 << 20, "f_favail": 1 << 19}
+    monkeypatch.setattr("jupyter_modama.store.doctor.os.fstatvfs", lambda fd: SimpleNamespace(**{**whole, **facts}))
+    found = look(doctor.check_space)
+    assert worst(found) is severity
+    assert any(says in finding.found for finding in found)
 
 
 # Kernel and keeper ---------------------------------------------------------------------------------------------------

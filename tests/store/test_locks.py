@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -113,10 +114,13 @@ def test_names_are_created_by_one_at_a_time(tmp_path: Path) -> None:
     fd, inside, most = os.open(tmp_path, os.O_RDONLY), [], []
 
     def create() -> None:
-        with locks.names_locked(fd):
+        file = locks.private_file(tmp_path / "state" / "names.lock")
+        with locks.names_locked(file, fd, patience_s=60):
             inside.append(1)
+            time.sleep(0.01)
             most.append(len(inside))
             inside.pop()
+        os.close(file)
 
     threads = [threading.Thread(target=create) for _ in range(8)]
     for thread in threads:
@@ -128,26 +132,53 @@ def test_names_are_created_by_one_at_a_time(tmp_path: Path) -> None:
 
 
 def test_folder_that_stays_busy_is_said(store: DiskStore, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After some patience, and the lock is free again afterwards."""
-    monkeypatch.setattr(locks.names_locked.__wrapped__, "__defaults__", (0.05,))
-    fd = os.open(root, os.O_RDONLY)
-    fcntl.flock(fd, fcntl.LOCK_EX)
-    with pytest.raises(Conflict, match="busy"), store.names_locked(TreePath("")):
-        pass
-    os.close(fd)
+    """After some patience, and the lock is free again afterwards; other folders are free all the time."""
+    (root / "other").mkdir()
+    with store.names_locked(TreePath("")):
+        monkeypatch.setattr(locks.names_locked.__wrapped__, "__defaults__", (0.05,))
+        with pytest.raises(Conflict, match="busy"), store.names_locked(TreePath("")):
+            pass
+        with store.names_locked(TreePath("other")):
+            pass
     with store.names_locked(TreePath("")):
         pass
 
 
-def test_file_systems_without_locks_for_folders(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_systems_without_locks(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Creating goes on; that a name is taken the kernel says anyway."""
 
     def unable(*args: object) -> None:
-        raise OSError(errno.EBADF, "Bad file descriptor")
+        raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(locks.fcntl, "flock", unable)
-    with store.names_locked(TreePath("")):
+    monkeypatch.setattr(locks.fcntl, "fcntl", unable)
+    with store.names_locked(TreePath("")), store.names_locked(TreePath("")):
         pass
+
+
+def test_names_are_free_when_a_program_was_killed(store: DiskStore, root: Path, tmp_path: Path) -> None:
+    """Without a chance to tidy up, while it was making names."""
+    code = f"""
+import sys
+from pathlib import Path
+from jupyter_modama.core.model import Site
+from jupyter_modama.core.paths import TreePath
+from jupyter_modama.store.disk import DiskStore
+with DiskStore(Site(root={str(root)!r}), state=Path({str(store._names_file.parent)!r})).names_locked(TreePath("")):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    fd, file = os.open(root, os.O_RDONLY), locks.private_file(store._names_file)
+    with pytest.raises(BlockingIOError), locks.names_locked(file, fd, patience_s=0):
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=20)
+    with locks.names_locked(file, fd, patience_s=0):
+        pass
+    os.close(file)
+    os.close(fd)
 
 
 # other users ---------------------------------------------------------------------------------------------------------
@@ -197,6 +228,28 @@ class TestOfOthers:
             steps = perform(row, row.wanted(project="adhoc/p", session="s"), actor=actor, store=store)
             assert trees.driven(steps).state is SessionState.SEALED
         trees.clear(session)
+
+    def test_reader_cannot_keep_names_from_being_made(self, store: DiskStore, session: Path, actor: Actor) -> None:
+        """Whoever may look at a folder holds what locks they can on it, and on the file of locks: nobody waits."""
+        with store.names_locked(TreePath("adhoc/p")):
+            pass
+
+        def holds() -> list[int]:
+            os.setgid(READER)
+            os.setuid(READER)
+            held = []
+            for path in (session.parent.parent, session.parent, session):
+                held.append(os.open(path, os.O_RDONLY))
+                fcntl.flock(held[-1], fcntl.LOCK_EX)
+            with pytest.raises(PermissionError):
+                os.open(store._names_file, os.O_RDONLY)
+            return held
+
+        with Child(holds), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(locks.names_locked.__wrapped__, "__defaults__", (0.0,))
+            row = OPERATIONS["session.create"]
+            made = perform(row, row.wanted(project="adhoc/p", name="t"), actor=actor, store=store)
+        assert made.name == "t"
 
     def test_reader_sees_that_a_session_is_locked(self, store: DiskStore, session: Path) -> None:
         """And for what, though the lock itself is not for them; and not any more when it is free."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 from test_watching import gate_of, is_right, make_project, soon
 
+from jupyter_modama.core.audit import ListAudit, list_audit
 from jupyter_modama.core.errors import OpenWriters
 from jupyter_modama.core.gate import Gate
 from jupyter_modama.core.model import Area, Role, SessionState, Site, Via
@@ -20,6 +23,7 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.seal_state import read_state
 from jupyter_modama.runner import local_actor
 from jupyter_modama.store import writers
+from jupyter_modama.store.connections import Connections
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.store.ingest import Ingest
 from jupyter_modama.testing import samba, trees
@@ -150,6 +154,51 @@ def test_image_of_the_microscope_is_the_session_owners_after_it_is_closed(
     assert server.run(mic, rf"put {image} {RAW}\a\good")[0]
 
 
+@contextmanager
+def connected(server: Samba, who: Account, *commands: str) -> Iterator[None]:
+    """Somebody who stays connected after these commands, as a drive on a microscope does."""
+    words = ["smbclient", f"//127.0.0.1/{samba.SHARE}", "--port", str(server.port), f"--configfile={server.config}"]
+    program = subprocess.Popen(
+        [*words, "--user", f"{who.login}%{samba.PASSWORD}"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    assert program.stdin is not None
+    try:
+        for command in commands:
+            program.stdin.write(f"{command}\n")
+        program.stdin.flush()
+        yield
+    finally:
+        program.stdin.close()
+        program.wait(30)
+
+
+def test_audit_tells_from_where_the_microscope_was_connected(
+    server: Samba, disk: Path, session: Path, mic: Account, image: Path, people: Accounts
+) -> None:
+    """By Samba's own word; of a file from before the connection it is said that the address is not known."""
+    assert server.run(mic, rf"put {image} {RAW}\before")[0]
+    time.sleep(0.1)  # the connection of the first file is another one
+    store = DiskStore(Site(root=str(disk / "tree"), instruments=(mic.login,)))
+    store.connections = Connections(server.config)
+    ingest = Ingest(store, timedelta(seconds=-1))
+    try:
+        with connected(server, mic, rf"put {image} {RAW}\while"):
+            assert soon(lambda: (session / "raw/while").exists() and (session / "raw/while").stat().st_size == 5000)
+            ingest.closed(SESSION / "raw/while")  # as the watcher says it
+        ingest.closed(SESSION / "raw/before")
+        assert soon(lambda: ingest.due() == 2 or (session / "raw/while").stat().st_uid == people.alice.uid)
+        begun = [line for line in store.audit.lines() if line.get("op") == "session.own_ingest"]
+        told = [line.sentence for line in list_audit(store, local_actor(Via.CLI), ListAudit(project="adhoc/p")).items]
+    finally:
+        store.close()
+    came = {path: line["wanted"]["address"] for line in begun for path in line["wanted"]["paths"]}
+    assert came == {"raw/before": "not known", "raw/while": "127.0.0.1"}
+    assert {
+        f"{mic.login} (from 127.0.0.1) brought files into adhoc/p/s.",
+        f"{mic.login} (from an address that is not known) brought files into adhoc/p/s.",
+    } <= set(told)
+
+
 @pytest.fixture
 def do(disk: Path) -> Iterator[Any]:
     """Operations, performed by the system."""
@@ -216,21 +265,12 @@ def test_program_that_writes_over_the_network_stops_a_seal(
     with (session / "raw/feed").open("wb") as feed:
         feed.write(b"x" * 1000)
     os.chown(session / "raw/feed", mic.uid, -1)
-    words = ["smbclient", f"//127.0.0.1/{samba.SHARE}", "--port", str(server.port), f"--configfile={server.config}"]
-    words += ["--user", f"{mic.login}%{samba.PASSWORD}"]
-    program = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    assert program.stdin is not None
-    try:
-        program.stdin.write(f"open {RAW}\\feed\n")
-        program.stdin.flush()
+    with connected(server, mic, f"open {RAW}\\feed"):
         with (session / "raw/feed").open("rb") as feed:
             assert soon(lambda: writers.probe(feed.fileno()) is writers.Probe.WRITTEN)
         with pytest.raises(OpenWriters):
             do("session.seal")
         assert read_state(do.store, SESSION)[0] is SessionState.WRITABLE
-    finally:
-        program.stdin.close()
-        program.wait(30)
     do("session.seal")
     assert read_state(do.store, SESSION)[0] is SessionState.SEALED
 

@@ -67,12 +67,28 @@ describe('the members of a project', () => {
         expect(people.getByText(/^Private: nobody but its members/)).toBeTruthy();
     });
 
+    test('are not all who come in where a group does', async () => {
+        const told = 'Everybody in the group team can read the files here, too.';
+        await showing(shared({ groups: [told] }));
+        const people = within(await screen.findByRole('region', { name: 'Members' }));
+        expect(people.getByText(told)).toBeTruthy();
+        expect(people.getByText(/^Private: nobody but its members and these groups/)).toBeTruthy();
+    });
+
     test('are managed by owners only', async () => {
         await showing(shared({ role: 'member' }));
         expect(await screen.findByRole('button', { name: 'Check rights…' })).toBeTruthy();
+        expect(screen.getByRole('button', { name: 'New session…' })).toHaveProperty('disabled', false);
         for (const name of ['Manage members…', 'Who can read…', 'Transfer…']) {
             expect(screen.queryByRole('button', { name })).toBeNull();
         }
+    });
+
+    test('who only reads makes no sessions, and is told why', async () => {
+        await showing(shared({ role: 'reader' }));
+        const button = await screen.findByRole('button', { name: 'New session…' });
+        expect(button).toHaveProperty('disabled', true);
+        expect(button.title).toBe('You can read this project; its owners can make you a member.');
     });
 
     test('that a group brings are not managed here, and it is said where', async () => {
@@ -309,11 +325,13 @@ describe('the rights in a project', () => {
         });
         const dialog = await open('Check rights…');
         expect(await dialog.findByText(/^12 entries do not grant/)).toBeTruthy();
-        expect(dialog.getByText('adhoc/p/a.dm4')).toBeTruthy();
+        expect(dialog.getByText('a.dm4').title).toBe('adhoc/p/a.dm4');
+        expect(dialog.queryByText('What was found:')).toBeNull();
         expect(dialog.getByText('and 11 more')).toBeTruthy();
         expect(dialog.getByText(/^Looked at: 40 files, 1 folder;/)).toBeTruthy();
         press(dialog, 'Repair');
         expect(await dialog.findByText(/^11 entries were mended/)).toBeTruthy();
+        expect(dialog.getByText('What was found:')).toBeTruthy();
         expect(dialog.getByText(/^1 of them belongs to somebody else/)).toBeTruthy();
         expect(dialog.queryByRole('button', { name: 'Repair' })).toBeNull();
         expect(api.of('project.check')).toEqual([{ project: 'adhoc/p' }]);
@@ -354,7 +372,6 @@ describe('asking for an unseal', () => {
             { project: 'adhoc/p', session: 's', reason: 'wrong dose' }
         ]);
         expect(host.notes[0].now?.text).toBe('The administrators see your request for “s”.');
-        expect(api.of('session.requests')).toEqual([]);
     });
 
     test('it is not offered to readers, nor of what is not sealed', async () => {
@@ -364,25 +381,6 @@ describe('asking for an unseal', () => {
             expect(screen.queryByRole('button', { name: 'Request unseal…' })).toBeNull();
             cleanup();
         }
-    });
-
-    test('administrators see who asks, of this session only', async () => {
-        const asked = { project: 'adhoc/p', by: ben, at: '2024-11-06T09:39:00Z', path_b64: '' };
-        const { api } = await panelAt(inSession, {
-            'session.show': () => sealed({ role: 'administrator', actions: ['unseal'] }),
-            'session.requests': () => ({
-                items: [
-                    { ...asked, session: 's', reason: 'wrong dose' },
-                    { ...asked, session: 'other', reason: 'not this one' }
-                ]
-            })
-        });
-        expect((await screen.findByText(/wrong dose/)).textContent).toMatch(
-            /^Ben Ode asks to have this unsealed/
-        );
-        expect(screen.queryByText(/not this one/)).toBeNull();
-        expect(screen.queryByRole('button', { name: 'Request unseal…' })).toBeNull();
-        expect(api.of('session.requests')[0]).toEqual({ area: 'adhoc' });
     });
 });
 

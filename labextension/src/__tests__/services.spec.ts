@@ -235,6 +235,17 @@ describe('long operations', () => {
         });
     });
 
+    test.each([
+        ['project.check', [{ mendable: true, left: 0 }], 'warning'],
+        ['project.check', [{ mendable: false, left: 0 }], 'success'],
+        ['project.check', [], 'success'],
+        ['project.repair', [{ mendable: true, left: 0 }], 'success'],
+        ['project.repair', [{ mendable: true, left: 2 }], 'warning']
+    ])('%s that found %j is no success while something is wrong: %s', (op, found, kind) => {
+        const result = { sentence: 'It is so.', found } as never;
+        expect(phrase(job({ op, state: 'done', result }), together().host.trans).kind).toBe(kind);
+    });
+
     test('one is not counted as many', () => {
         const { trans } = together().host;
         expect(amountOfData(5, 1, trans)).toBe('5 B in 1 file');

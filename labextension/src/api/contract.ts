@@ -1,2 +1,2 @@
 /** The interface that this front end was built for. Generated: `make types`. */
-export const CONTRACT = '5c78d9b53f4e';
+export const CONTRACT = '95db21b2c33b';

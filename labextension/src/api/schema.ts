@@ -129,6 +129,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/entry.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove a file of one's own, or a folder that is empty. */
+        post: operations["entry.remove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/entry.rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a file or folder that one made another name in its folder. */
+        post: operations["entry.rename"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/entry.show": {
         parameters: {
             query?: never;
@@ -699,6 +733,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/session.decline_unseal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answer a request to unseal with no, and a reason, which the members of the project see. */
+        post: operations["session.decline_unseal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/session.list": {
         parameters: {
             query?: never;
@@ -792,10 +843,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List which sessions people ask to have unsealed, those who ask longest first. */
+        /** List which sessions people ask to have unsealed, those who ask longest first; members see their projects'. */
         get: operations["session.requests.get"];
         put?: never;
-        /** List which sessions people ask to have unsealed, those who ask longest first. */
+        /** List which sessions people ask to have unsealed, those who ask longest first; members see their projects'. */
         post: operations["session.requests"];
         delete?: never;
         options?: never;
@@ -1085,6 +1136,15 @@ export interface components {
             sample: string;
             /** @default  */
             technique: string;
+            /** @default  */
+            path_b64: string;
+        };
+        /** DeclineUnseal */
+        DeclineUnseal: {
+            project: string;
+            session: string;
+            /** @default  */
+            reason: string;
             /** @default  */
             path_b64: string;
         };
@@ -1520,10 +1580,19 @@ export interface components {
             /** @default  */
             cursor: string;
         };
-        /** ListRequests */
+        /**
+         * ListRequests
+         * @description Of an area, of a `project`, or of one `session` in it; otherwise of all projects that one is a member of.
+         */
         ListRequests: {
             /** @default  */
             area: string;
+            /** @default  */
+            project: string;
+            /** @default  */
+            session: string;
+            /** @default  */
+            path_b64: string;
         };
         /** ListSessions */
         ListSessions: {
@@ -1715,6 +1784,7 @@ export interface components {
         };
         /**
          * PersonKind
+         * @description External: with an account here, from another institution, as the site's group says. Unknown: a number alone.
          * @enum {unknown}
          */
         PersonKind: "external" | "internal" | "unknown";
@@ -1773,6 +1843,8 @@ export interface components {
             /** @default  */
             members_from: string;
             /** @default [] */
+            groups: string[];
+            /** @default [] */
             rules: string[];
             /** @default private */
             visibility: components["schemas"]["Visibility"];
@@ -1786,6 +1858,14 @@ export interface components {
             files: number | null;
             /** @default null */
             counted_at: string | null;
+            /** @default null */
+            free_bytes: number | null;
+            /** @default null */
+            quota_bytes: number | null;
+            /** @default null */
+            quota_left_bytes: number | null;
+            /** @default null */
+            backed_up: string | null;
             /** @default null */
             sessions: number | null;
             /** @default null */
@@ -1834,6 +1914,12 @@ export interface components {
             /** @default  */
             next_step: string;
         };
+        /** RemoveEntry */
+        RemoveEntry: {
+            path: string;
+            /** @default  */
+            path_b64: string;
+        };
         /** RemoveSession */
         RemoveSession: {
             project: string;
@@ -1847,6 +1933,16 @@ export interface components {
          */
         Removed: {
             path: string;
+        };
+        /**
+         * RenameEntry
+         * @description `name`: the new name, in the same folder.
+         */
+        RenameEntry: {
+            path: string;
+            name: string;
+            /** @default  */
+            path_b64: string;
         };
         /** RenameProject */
         RenameProject: {
@@ -1980,7 +2076,9 @@ export interface components {
         };
         /**
          * SealedPath
-         * @description A file or folder that is sealed; `state`: sealed, sealing (under way or cut off), unsealing, open.
+         * @description A file or folder that is sealed.
+         *
+         *         `state`: sealed, sealing (under way or cut off), unsealing, open, or gone where nothing is there any more.
          */
         SealedPath: {
             path: string;
@@ -2047,6 +2145,8 @@ export interface components {
             role: string;
             /** @default [] */
             actions: string[];
+            /** @default null */
+            request: components["schemas"]["UnsealRequest"] | null;
             /** @default  */
             path_b64: string;
             /** @default  */
@@ -2243,7 +2343,7 @@ export interface components {
         };
         /**
          * UnsealRequest
-         * @description Who asks for which session to be unsealed, and why.
+         * @description Who asks for which session to be unsealed, and why; where it was declined, by whom, when and why.
          */
         UnsealRequest: {
             project: string;
@@ -2253,10 +2353,21 @@ export interface components {
             reason: string;
             /** @default  */
             path_b64: string;
+            /** @default null */
+            declined_by: components["schemas"]["Person"] | null;
+            /** @default null */
+            declined_at: string | null;
+            /** @default  */
+            declined_because: string;
         };
-        /** UnsealRequests */
+        /**
+         * UnsealRequests
+         * @description `more`: there are further ones; these are then not the oldest.
+         */
         UnsealRequests: {
             items: components["schemas"]["UnsealRequest"][];
+            /** @default false */
+            more: boolean;
         };
         /** UnsealSession */
         UnsealSession: {
@@ -2823,6 +2934,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "entry.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemoveEntry"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Removed"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "entry.rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameEntry"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entry"];
                 };
             };
             /** @description an error */
@@ -4236,6 +4413,39 @@ export interface operations {
             };
         };
     };
+    "session.decline_unseal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeclineUnseal"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnsealRequest"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "session.list.get": {
         parameters: {
             query: {
@@ -4441,6 +4651,9 @@ export interface operations {
         parameters: {
             query?: {
                 area?: string;
+                project?: string;
+                session?: string;
+                path_b64?: string;
             };
             header?: never;
             path?: never;

@@ -24,6 +24,7 @@ export type SessionState = Schemas['SessionState'];
 export type Signal = Schemas['Signal'];
 export type Status = Schemas['Status'];
 export type ServiceStatus = Schemas['ServiceStatus'];
+export type UnsealRequest = Schemas['UnsealRequest'];
 
 /** An error as it travels (RFC 9457), with its facts as further fields. */
 export interface Problem {

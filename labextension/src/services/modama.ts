@@ -20,6 +20,7 @@ export type Ask =
     | { kind: 'adopt'; project: Project }
     | { kind: 'rights'; project: Project }
     | { kind: 'request-unseal'; session: Session }
+    | { kind: 'decline-unseal'; session: Session }
     | { kind: 'seal'; session: Session }
     | { kind: 'unseal'; session: Session }
     | { kind: 'explain'; entry: Located }

@@ -43,13 +43,15 @@ export function phrase(job: Job, trans: Translation): Phrase {
 
 /** What a job that went well brought about; a verification says what it found. */
 function ended({ op, result }: Job, title: string, trans: Translation): Phrase {
-    const { files, warnings, sentence } = (result ?? {}) as {
+    const { files, warnings, sentence, found } = (result ?? {}) as {
         files?: number;
         warnings?: string[];
         sentence?: string;
+        found?: { mendable: boolean; left: number }[];
     };
     if (REPORTS.has(op) && sentence) {
-        return { kind: 'success', text: trans.__('%1: %2', title, sentence) };
+        const isLeft = found?.some(({ mendable, left }) => (op === 'project.check' ? mendable : left > 0));
+        return { kind: isLeft ? 'warning' : 'success', text: trans.__('%1: %2', title, sentence) };
     }
     if (op !== 'session.verify' || typeof files !== 'number') {
         return { kind: 'success', text: trans.__('%1: done.', title) };

@@ -9,7 +9,7 @@ import { NewProjectDialog } from './NewProjectDialog';
 import { NewSessionDialog } from './NewSessionDialog';
 import { Box, Loading, ProblemBox } from './parts';
 import { AdoptDialog, TransferDialog, VisibilityDialog } from './ProjectDialogs';
-import { RequestUnsealDialog } from './RequestUnseal';
+import { DeclineUnsealDialog, RequestUnsealDialog } from './RequestUnseal';
 import { RightsDialog } from './RightsDialog';
 import { SealDialog } from './SealDialog';
 import { UnsealDialog } from './UnsealDialog';
@@ -38,6 +38,8 @@ export function Dialogs(): JSX.Element | null {
             return <RightsDialog project={asked.project} />;
         case 'request-unseal':
             return <RequestUnsealDialog session={asked.session} />;
+        case 'decline-unseal':
+            return <DeclineUnsealDialog session={asked.session} />;
         case 'seal':
             return <SealDialog session={asked.session} />;
         case 'unseal':

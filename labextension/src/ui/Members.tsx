@@ -21,10 +21,12 @@ export function Members({ project, canManage }: { project: Project; canManage: b
             <p className="mo-quiet">
                 {project.visibility === 'open'
                     ? trans.__('Open: everybody with an account here can read it.')
-                    : trans.__('Private: nobody but its members can look into it.')}
+                    : project.groups.length > 0
+                      ? trans.__('Private: nobody but its members and these groups can look into it.')
+                      : trans.__('Private: nobody but its members can look into it.')}
             </p>
             {project.members_from && <p className="mo-quiet">{sentence(project.members_from)}</p>}
-            {project.rules.map(rule => (
+            {[...project.groups, ...project.rules].map(rule => (
                 <p key={rule} className="mo-quiet">
                     {rule}
                 </p>
@@ -35,17 +37,17 @@ export function Members({ project, canManage }: { project: Project; canManage: b
                         {trans.__('Manage members…')}
                     </Button>
                 )}
-                {canManage && (
-                    <Button changes icon="eye" onClick={() => ask.set({ kind: 'visibility', project })}>
-                        {trans.__('Who can read…')}
-                    </Button>
-                )}
                 {canChange && (
                     <Button changes onClick={() => ask.set({ kind: 'transfer', project })}>
                         {trans.__('Transfer…')}
                     </Button>
                 )}
-                <Button icon="check" onClick={() => ask.set({ kind: 'rights', project })}>
+                {canManage && (
+                    <Button changes icon="eye" onClick={() => ask.set({ kind: 'visibility', project })}>
+                        {trans.__('Who can read…')}
+                    </Button>
+                )}
+                <Button onClick={() => ask.set({ kind: 'rights', project })}>
                     {trans.__('Check rights…')}
                 </Button>
             </div>

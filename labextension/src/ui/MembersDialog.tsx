@@ -61,6 +61,11 @@ function MembersForm(props: { project: Project; onAgain(): void }): JSX.Element 
             }
             onAgain={props.onAgain}
         >
+            <div className="mo-people-head" aria-hidden>
+                <span className="mo-person">{trans.__('Who')}</span>
+                <span className="mo-people-role">{trans.__('Role')}</span>
+                <span className="mo-people-day">{trans.__('Last day')}</span>
+            </div>
             <ul className="mo-people-form" aria-label={trans.__('People in this project')}>
                 {rows.map(row => (
                     <PersonRow

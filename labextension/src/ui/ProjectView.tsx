@@ -12,6 +12,7 @@ import { StateBadge } from './state';
 const PAGE = 100;
 /** Who may change what a project says about itself. */
 const EDITORS = new Set(['owner', 'administrator']);
+const MAKERS = new Set(['member', ...EDITORS]);
 
 /** One project: whose it is, how large, and its sessions. */
 export function ProjectView({ project, path_b64 }: { project: string; path_b64?: string }): JSX.Element {
@@ -32,6 +33,12 @@ export function ProjectView({ project, path_b64 }: { project: string; path_b64?:
                     changes
                     icon="plus"
                     look="main"
+                    disabled={!MAKERS.has(found.answer.role)}
+                    title={
+                        MAKERS.has(found.answer.role)
+                            ? undefined
+                            : trans.__('You can read this project; its owners can make you a member.')
+                    }
                     onClick={() => ask.set({ kind: 'new-session', project, path_b64 })}
                 >
                     {trans.__('New session…')}
@@ -64,6 +71,12 @@ export function ProjectView({ project, path_b64 }: { project: string; path_b64?:
     );
 }
 
+/** How much one can still write here: what the disk and one's own quota leave. */
+const roomLeft = ({ free_bytes, quota_left_bytes }: Project): number | null =>
+    free_bytes === null || quota_left_bytes === null
+        ? (free_bytes ?? quota_left_bytes)
+        : Math.min(free_bytes, quota_left_bytes);
+
 function ProjectFacts({ project }: { project: Project }): JSX.Element {
     const trans = useTrans();
     const size =
@@ -79,15 +92,39 @@ function ProjectFacts({ project }: { project: Project }): JSX.Element {
             {project.title && <p className="mo-subtitle">{project.title}</p>}
             {project.description && <p className="mo-description">{project.description}</p>}
             {project.warning && <Box kind="warning">{project.warning}</Box>}
+            <Mismatches told={project.mismatches} />
             <Facts
                 rows={[
                     [trans.__('Size'), size],
+                    [trans.__('Room left'), bytes(roomLeft(project))],
+                    [trans.__('Quota of the project'), bytes(project.quota_bytes)],
+                    [trans.__('Last backup'), moment(project.backed_up)],
                     [trans.__('Created'), moment(project.created)],
                     [trans.__('Modified'), moment(project.modified)],
                     ...writtenDown(project, [...FACTS, ...RULES], trans)
                 ]}
             />
         </>
+    );
+}
+
+/** What the last nights have found wrong with sealed sessions, a sentence each. */
+function Mismatches({ told }: { told: string[] }): JSX.Element | null {
+    const trans = useTrans();
+    if (told.length === 0) {
+        return null;
+    }
+    return (
+        <Box kind="warning">
+            <p>
+                {trans.__('Sealed data is not what it should be. Please verify, and ask an administrator:')}
+            </p>
+            <ul>
+                {told.map(sentence => (
+                    <li key={sentence}>{sentence}</li>
+                ))}
+            </ul>
+        </Box>
     );
 }
 

@@ -1,10 +1,10 @@
 import { useState } from 'react';
-import type { Session } from '../api/types';
+import type { Session, UnsealRequest } from '../api/types';
 import { moment } from '../services/format';
 import { nameOf } from '../services/members';
-import { useAnswer, useModama, useTrans, useValue } from './context';
+import { useModama, useTrans } from './context';
 import { Modal } from './Modal';
-import { Box, Field, ProblemBox } from './parts';
+import { Box, Button, Field, ProblemBox } from './parts';
 import { useSubmit } from './useSubmit';
 
 const CLOSED = new Set(['sealed', 'sealed-bare', 'partial']);
@@ -16,7 +16,8 @@ export const mayAsk = ({ state, role, actions }: Session): boolean =>
 
 /** Ask the administrators to unseal a session. */
 export function RequestUnsealDialog({ session }: { session: Session }): JSX.Element {
-    const { api, ask, host } = useModama();
+    const modama = useModama();
+    const { api, ask, host } = modama;
     const trans = useTrans();
     const [reason, setReason] = useState('');
     const submit = useSubmit(async () => {
@@ -28,6 +29,7 @@ export function RequestUnsealDialog({ session }: { session: Session }): JSX.Elem
             reason
         });
         ask.set(undefined);
+        modama.changed();
         host.notify({
             kind: 'success',
             text: trans.__('The administrators see your request for “%1”.', name)
@@ -51,31 +53,76 @@ export function RequestUnsealDialog({ session }: { session: Session }): JSX.Elem
     );
 }
 
-/** To administrators: who asks to have this session unsealed, and why. */
-export function UnsealRequests({ session }: { session: Session }): JSX.Element | null {
-    const { api, revision } = useModama();
+/** Say no to a request, and why. */
+export function DeclineUnsealDialog({ session }: { session: Session }): JSX.Element {
+    const modama = useModama();
+    const { api, ask } = modama;
     const trans = useTrans();
-    const { project, name, state, path } = session;
-    const area = project.split('/')[0];
-    const { answer, problem, again } = useAnswer(
-        signal => api.call('session.requests', { area }, signal),
-        path,
-        [useValue(revision), state]
-    );
-    if (problem) {
-        return <ProblemBox problem={problem} again={again} />;
-    }
-    const mine = (answer?.items ?? []).filter(asked => asked.project === project && asked.session === name);
+    const [reason, setReason] = useState('');
+    const submit = useSubmit(async () => {
+        const { project, name, path_b64 } = session;
+        await api.call('session.decline_unseal', {
+            project,
+            session: name,
+            path_b64: path_b64 || undefined,
+            reason
+        });
+        ask.set(undefined);
+        modama.changed();
+    });
     return (
-        <>
-            {mine.map(asked => (
-                <Box key={asked.at} kind="info">
-                    <p>
-                        {trans.__('%1 asks to have this unsealed (%2):', nameOf(asked.by), moment(asked.at))}{' '}
-                        {asked.reason}
-                    </p>
-                </Box>
-            ))}
-        </>
+        <Modal
+            title={trans.__('Decline to unseal “%1”', session.name)}
+            action={trans.__('Decline')}
+            disabled={reason.trim() === '' || submit.busy}
+            onAction={submit.run}
+        >
+            {session.request && <Asked request={session.request} />}
+            <p>
+                {trans.__(
+                    'The session stays sealed. The members of the project see your name and your reason.'
+                )}
+            </p>
+            <Field focus required area label={trans.__('Reason')} value={reason} onChange={setReason} />
+            {submit.problem && <ProblemBox problem={submit.problem} />}
+        </Modal>
+    );
+}
+
+/** To members and administrators: who asks to have this session unsealed, why, and the answer if there is one. */
+export function UnsealRequestBox({ session }: { session: Session }): JSX.Element | null {
+    const { ask } = useModama();
+    const trans = useTrans();
+    const { request, actions } = session;
+    if (!request) {
+        return null;
+    }
+    return (
+        <Box kind="info">
+            <Asked request={request} />
+            {request.declined_by ? (
+                <p>
+                    {trans.__('%1 declined (%2):', nameOf(request.declined_by), moment(request.declined_at))}{' '}
+                    {request.declined_because}
+                </p>
+            ) : (
+                actions.includes('unseal') && (
+                    <Button onClick={() => ask.set({ kind: 'decline-unseal', session })}>
+                        {trans.__('Decline…')}
+                    </Button>
+                )
+            )}
+        </Box>
+    );
+}
+
+/** Who asks for an unseal, when and why. */
+export function Asked({ request }: { request: UnsealRequest }): JSX.Element {
+    const trans = useTrans();
+    return (
+        <p>
+            {trans.__('%1 asks to have this unsealed (%2):', nameOf(request.by), moment(request.at))}{' '}
+            {request.reason}
+        </p>
     );
 }

@@ -37,13 +37,14 @@ export function RightsDialog({ project }: { project: Project }): JSX.Element {
             onAction={repair.run}
         >
             {change.busy && (change.job ? <JobLine job={change.job} /> : <Loading />)}
-            {report && <Report report={report} isMended={isMended} />}
+            {report && <Report report={report} project={project.path} isMended={isMended} />}
             {change.problem && <ProblemBox problem={change.problem} again={change.run} />}
         </Modal>
     );
 }
 
-function Report({ report, isMended }: { report: DriftReport; isMended: boolean }): JSX.Element {
+function Report(props: { report: DriftReport; project: string; isMended: boolean }): JSX.Element {
+    const { report, project, isMended } = props;
     const trans = useTrans();
     const { found, files, folders, sealed, sentence } = report;
     const isGood = isMended ? found.every(({ left }) => left === 0) : !found.some(({ mendable }) => mendable);
@@ -60,6 +61,7 @@ function Report({ report, isMended }: { report: DriftReport; isMended: boolean }
                     amount(sealed)
                 )}
             </p>
+            {isMended && found.length > 0 && <p>{trans.__('What was found:')}</p>}
             {found.map(kind => (
                 <details key={kind.code} open>
                     <summary>{kind.sentence}</summary>
@@ -76,7 +78,7 @@ function Report({ report, isMended }: { report: DriftReport; isMended: boolean }
                     <ul className="mo-names">
                         {kind.examples.map(path => (
                             <li key={path}>
-                                <code>{path}</code>
+                                <code title={path}>{beneath(project, path)}</code>
                             </li>
                         ))}
                         {kind.count > kind.examples.length && kind.examples.length > 0 && (
@@ -95,3 +97,7 @@ function Report({ report, isMended }: { report: DriftReport; isMended: boolean }
         </>
     );
 }
+
+/** A path as it is told where the project is known. */
+const beneath = (project: string, path: string): string =>
+    path.startsWith(`${project}/`) ? path.slice(project.length + 1) : path;

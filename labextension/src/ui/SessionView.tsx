@@ -11,7 +11,7 @@ import { FolderList } from './FolderView';
 import type { Translation } from './host';
 import { JobLine } from './JobLine';
 import { Box, Button, Facts, Loading, ProblemBox } from './parts';
-import { mayAsk, UnsealRequests } from './RequestUnseal';
+import { mayAsk, UnsealRequestBox } from './RequestUnseal';
 import { StateBadge, stateWords } from './state';
 
 const LOOK_AGAIN_MS = 15_000;
@@ -47,7 +47,7 @@ export function SessionView(props: { project: string; session: string; path_b64?
                 {answer.description && <p className="mo-description">{answer.description}</p>}
                 <p className="mo-quiet">{stateWords(answer.state, trans)[1]}</p>
                 {answer.warning && <Box kind="warning">{answer.warning}</Box>}
-                {answer.actions.includes('unseal') && <UnsealRequests session={answer} />}
+                <UnsealRequestBox session={answer} />
                 {job && <JobLine job={job} />}
                 <Actions session={answer} />
                 <SessionFacts session={answer} />

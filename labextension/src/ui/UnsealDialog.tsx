@@ -2,7 +2,8 @@ import { useState } from 'react';
 import type { Session } from '../api/types';
 import { useModama, useTrans } from './context';
 import { Modal } from './Modal';
-import { Field, ProblemBox } from './parts';
+import { Box, Field, ProblemBox } from './parts';
+import { Asked } from './RequestUnseal';
 import { useSubmit } from './useSubmit';
 
 export function UnsealDialog({ session }: { session: Session }): JSX.Element {
@@ -29,6 +30,11 @@ export function UnsealDialog({ session }: { session: Session }): JSX.Element {
                     'The raw data becomes changeable again. The checksums are kept, so what is changed can be told later, but nothing prevents it.'
                 )}
             </p>
+            {session.request && !session.request.declined_by && (
+                <Box kind="info">
+                    <Asked request={session.request} />
+                </Box>
+            )}
             <Field
                 focus
                 required
