@@ -33,6 +33,8 @@ NAMED: dict[str, Any] = {
     "to": "bert",
     "text": "be",
     "person": "bert",
+    "email": "carla@example.org",
+    "uuid": "12345678-1234-1234-1234-1234567890ab",
 }
 
 
@@ -86,7 +88,7 @@ def test_every_operation_by_every_role(name: str, role: Role) -> None:
     if role >= operation.least:
         said = answered(operation, wanted, actor, store)
         assert "needs the role" not in str(said)
-        assert "administrators of the site" not in str(said)
+        assert "is for administrators of the site" not in str(said)
         return
     refused = NotFound if role <= Role.SIGNED_IN and operation.least < Role.ADMINISTRATOR else NotAllowed
     with pytest.raises(refused) as error:
