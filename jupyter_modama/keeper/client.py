@@ -133,10 +133,10 @@ def _followed(channel: Channel, request_id: int = 1) -> Steps:
         message = channel.receive(limit_s=SEND_S)
         if message is not None and message.get("id", request_id) != request_id:
             continue  # of a request before this one, which was left alone
-        if message is None or "progress" not in message:
-            if message is not None and "job" in message:
-                continue
+        if message is None or message.keys() & {"result", "problem"}:
             return _ended(message)
+        if "progress" not in message:
+            continue  # the number of its job
         try:
             yield Progress(**message["progress"])
         except Cancelled:

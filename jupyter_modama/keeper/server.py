@@ -224,6 +224,8 @@ class Keeper:
                 return
             talk.open_requests[request_id] = follower
         self.jobs.follow_all(follower)
+        if talk.is_over:  # before this was begun
+            self.jobs.leave(follower)
 
     def _begin(self, talk: Talk, request_id: int, begin: Callable[[_Follower], str]) -> None:
         follower = _Follower(talk, request_id, self.jobs)
