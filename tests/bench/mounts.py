@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,8 @@ def _ours(plan: dict[str, Any]) -> None:
     report = launcher.Report(plan)
     root = os.open(plan["root"], os.O_PATH | os.O_DIRECTORY)
     launcher.mount_tree(plan, root, report)
-    assert (report.made, report.skipped) == (PROJECTS, []), report.skipped[:3]
-    assert len(os.listdir(f"{plan['target']}/adhoc")) == PROJECTS
+    assert report.made == len(plan["mounts"]) >= PROJECTS, report.skipped[:3]
+    assert len(os.listdir(f"{plan['target']}/adhoc")) >= PROJECTS
 
 
 def _each(plan: dict[str, Any]) -> None:
@@ -82,7 +83,7 @@ def _each(plan: dict[str, Any]) -> None:
         target = Path(view + mount["target"][len(plan["target"]) :])
         target.mkdir(parents=True)
         subprocess.run(["mount", "--bind", mount["source"], target], check=True)
-    assert len(os.listdir(f"{view}/adhoc")) == PROJECTS
+    assert len(os.listdir(f"{view}/adhoc")) >= PROJECTS
 
 
 def apart(work: Callable[[], None]) -> float:
@@ -97,6 +98,8 @@ def apart(work: Callable[[], None]) -> float:
             work()
             os.write(write, str(time.perf_counter() - begin).encode("ascii"))
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     os.close(write)
