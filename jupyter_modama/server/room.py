@@ -21,6 +21,7 @@ from jupyter_modama.mounts import read_report
 from jupyter_modama.readers.previews import Previews
 from jupyter_modama.runner import Runner, local_actor
 from jupyter_modama.server.events import Events
+from jupyter_modama.server.following import wait_for_project
 from jupyter_modama.server.openapi import JobStarted, OpenedInLibertem, OpenInLibertem, Status, contract
 from jupyter_modama.server.upstream import NO_SERVICE, Upstream
 from jupyter_modama.server.upstream_jobs import OF_JOBS, jobs_of
@@ -113,7 +114,9 @@ class Room:
         if self.upstream is not None and (operation.changes or operation.where is Where.SITE):
             if operation.name in OF_JOBS and self.runner is not None:
                 return await jobs_of(operation, wanted, self._here, self.upstream)
-            return await self.upstream.ask(operation, wanted)
+            answer = await self.upstream.ask(operation, wanted)
+            await asyncio.to_thread(wait_for_project, self.tree.site.root, operation.name, answer)
+            return answer
         if operation.kind is Kind.LONG and self.runner is not None:
             return JobStarted(await self.call(self.runner.start, operation, wanted, self.actor))
         return await self._here(operation, wanted)
