@@ -83,10 +83,16 @@ class Operation:
     check: Callable[..., Any] | None = None
     audited: bool = True
     only_reads: bool = False  # a LONG one that changes nothing
+    as_keeper: bool = False  # what it reads is what the keeper of a managed tree can do, not what the person can
 
     @property
     def changes(self) -> bool:
         return self.kind is not Kind.READ and not self.only_reads
+
+    @property
+    def kept(self) -> bool:
+        """Whether the service of a managed tree does it, and not the person's own program."""
+        return self.changes or self.where is Where.SITE or self.as_keeper
 
     @property
     def wanted(self) -> type:
@@ -170,7 +176,7 @@ ROWS = (
     Operation("session.update", sessions.update_session, R.MEMBER, K.CHANGE, S.SESSION),
     Operation("session.rename", sessions.rename_session, R.MEMBER, K.CHANGE, S.SESSION),
     Operation("session.remove", removal.remove_session, R.MEMBER, K.CHANGE, S.SESSION),
-    Operation("session.survey", surveying.survey_session, R.READER, K.READ, S.SESSION),
+    Operation("session.survey", surveying.survey_session, R.READER, K.READ, S.SESSION, as_keeper=True),
     Operation("session.seal", sealing.seal_session, R.MEMBER, K.LONG, S.SESSION, check=sealing.check_seal),
     Operation("session.undo_seal", unsealing.undo_seal, R.MEMBER, K.LONG, S.SESSION, check=unsealing.check_undo),
     Operation(

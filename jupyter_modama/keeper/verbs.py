@@ -44,6 +44,8 @@ VERBS = (
     "path.seal",
     "path.unseal",
     "site.nightly",
+    # what a seal would do, since the keeper does it
+    "session.survey",
     # of what the keeper alone has
     "audit.list",
     "person.export",

@@ -14,7 +14,7 @@ import jupyter_modama
 from jupyter_modama import checks
 from jupyter_modama.core.errors import ModamaError, NotFound, Unsupported
 from jupyter_modama.core.model import Actor, EntryKind, Located, Site, Via
-from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, Where, perform
+from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, perform
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.permalinks import LocateEntry, holds_link, with_paths
 from jupyter_modama.mounts import read_report
@@ -111,7 +111,7 @@ class Room:
         """Do an operation, here or at the service: its answer, or for a long one the job that was begun."""
         if holds_link(wanted):
             wanted = await self.call(with_paths, self.tree.site, self._located, wanted)
-        if self.upstream is not None and (operation.changes or operation.where is Where.SITE):
+        if self.upstream is not None and operation.kept:
             if operation.name in OF_JOBS and self.runner is not None:
                 return await jobs_of(operation, wanted, self._here, self.upstream)
             answer = await self.upstream.ask(operation, wanted)
