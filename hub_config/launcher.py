@@ -267,18 +267,23 @@ def attach_at(source: int, view: int, path: str, read_only: bool) -> None:
 
 
 def _folders(view: int, path: str) -> list[str]:
-    """Make the folders of a path on the ground of a view, which is root's; answers those that are new."""
-    made, parts = [], path.split("/") if path else []
-    if ".." in parts:
+    """Make the folders of a path on the ground of a view, which is root's; answers those that are new.
+
+    Raises: OSError.
+    """
+    if ".." in path.split("/"):
         raise OSError(errno.EXDEV, "its path leads out of the data tree", path)
-    for end in range(1, len(parts) + 1):
-        folder = "/".join(parts[:end])
-        try:
-            os.mkdir(folder, 0o755, dir_fd=view)
-            made.append(folder)
-        except FileExistsError:
-            continue
-    return made
+    if not path:
+        return []
+    try:
+        os.mkdir(path, 0o755, dir_fd=view)  # mostly the folders above it are there
+    except FileExistsError:
+        return []
+    except FileNotFoundError:
+        above = _folders(view, path.rpartition("/")[0])
+        os.mkdir(path, 0o755, dir_fd=view)
+        return [*above, path]
+    return [path]
 
 
 def protect_raw(plan: dict[str, Any], view: int, report: Report) -> None:

@@ -59,9 +59,14 @@ def until(fine: Callable[[], bool], what: str = "") -> None:
 @pytest.fixture
 def site_file(root: Path) -> Iterator[Path]:
     with trees.reachable_folder() as folder:
-        file = folder / "site.toml"
-        file.write_text(f'[site]\nname = "er-c"\nroot = "{root}"\n\n[areas.adhoc]\n\n[hub]\nmounts = "live"\n')
-        yield file
+        yield live_site_file(root, folder)
+
+
+def live_site_file(root: Path, folder: Path) -> Path:
+    """A site file with live views."""
+    file = folder / "site.toml"
+    file.write_text(f'[site]\nname = "er-c"\nroot = "{root}"\n\n[areas.adhoc]\n\n[hub]\nmounts = "live"\n')
+    return file
 
 
 @contextlib.contextmanager
@@ -228,6 +233,13 @@ def all_views(site_file: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
+    with folder_of_views() as made:
+        yield made
+
+
+@contextlib.contextmanager
+def folder_of_views() -> Iterator[Path]:
+    """A folder for views, whose mounts go at the end."""
     made = Path(f"/run/modama-test-{os.getpid()}")
     made.mkdir(mode=0o755)
     try:
