@@ -20,7 +20,7 @@ from jupyter_modama.server.openapi import contract
 from jupyter_modama.service.auth import Caller, Hub, actor_of, admit
 from jupyter_modama.service.events import Follower, News
 from jupyter_modama.service.jobs import JOB_OPERATIONS, AllJobs, ReadingJobs
-from jupyter_modama.service.limits import Limit
+from jupyter_modama.service.limits import AtOnce, Limit
 from jupyter_modama.service.mail import Post
 from jupyter_modama.service.observing import Numbers
 from jupyter_modama.service.reading import Reading
@@ -31,6 +31,7 @@ from jupyter_modama.store.judge import is_in_group
 
 Of = TypeVar("Of")
 THREADS = 64  # they wait for the keeper and its workers, and compute nothing
+AT_ONCE = 12  # of them for one person
 SEEING = 8  # of them, for the question who is to hear of a change
 TIDY_S = 30.0
 
@@ -55,6 +56,7 @@ class Room:
         self.limit = Limit(
             rules.requests_a_minute, f"you have asked more than {rules.requests_a_minute} times a minute"
         )
+        self.at_once = AtOnce(AT_ONCE, f"more than {AT_ONCE} things are being done for you at this moment")
         self.numbers = Numbers(lambda: self.news.count, lambda: self.reading.counts)
         self.looks = Looks(settings.hub_api, lambda: self.call(self.keys.check))
         self.closing = asyncio.Event()
@@ -97,7 +99,14 @@ class Room:
     # what ----------------------------------------------------------------------------------------------------------
 
     async def perform(self, operation: Operation, wanted: Any, actor: Actor) -> tuple[int, Any]:
-        """Have an operation done: the status of the answer, and the answer; of a long one its job."""
+        """Have an operation done: the status of the answer, and the answer; of a long one its job.
+
+        Raises: TooManyRequests, what the operation raises.
+        """
+        with self.at_once.of(actor.person.uid):
+            return await self._performed(operation, wanted, actor)
+
+    async def _performed(self, operation: Operation, wanted: Any, actor: Actor) -> tuple[int, Any]:
         if operation.kind is Kind.LONG:
             return 202, {"job": await self.call(self._begun, operation, wanted, actor)}
         answer = await self.call(self._answered, operation.name, wanted, actor)
