@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -225,3 +226,18 @@ def test_one_person_asks_too_much_and_the_others_go_on(
         assert place.ask("carol", "job.list").status == 200
         time.sleep(int(refused[-1].headers["Retry-After"]) + 0.5)
         assert place.ask("eve", "job.list").status == 200
+
+
+def test_person_who_asks_for_much_at_once_keeps_nobody_waiting(place: Place) -> None:
+    """Who does is told so, each time in words; and what another person asks meanwhile is answered."""
+    for who in ("carol", "eve"):
+        place.token(who)
+    with ThreadPoolExecutor(60) as pool:
+        asked = [pool.submit(place.ask, "eve", "doctor.run") for _ in range(60)]
+        assert place.ask("carol", "project.show", IN_PROJECT).status == 200
+        answers = [future.result() for future in asked]
+    assert {answer.status for answer in answers} <= {200, 429, 503}
+    refused = [answer for answer in answers if answer.status == 429]
+    assert refused
+    assert "for you at this moment" in refused[0].json["detail"]
+    assert [answer for answer in answers if answer.status == 200]
