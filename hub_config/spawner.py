@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC
 from importlib import import_module
 from typing import Any
 
@@ -242,7 +243,8 @@ class LocalMounts(Mounts):
         self.modama_missing = ()
         async for event in super().progress():
             yield event
-        begun = self.orm_spawner.started.timestamp() if self.orm_spawner.started else 0.0
+        started = self.orm_spawner.started  # UTC, without saying so
+        begun = started.replace(tzinfo=UTC).timestamp() if started else 0.0
         for _ in range(50):
             if (said := read_missing(report_path(self.user.name, self.name), begun)) is not None:
                 for one in said:

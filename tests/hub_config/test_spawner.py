@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -12,10 +13,14 @@ import subprocess
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 
+from hub_config.reports import read_missing, report_path
 from hub_config.spawner import added, kind_of, with_mounts
 from jupyter_modama.core.errors import Invalid
 from jupyter_modama.mounts import read_report
@@ -268,3 +273,25 @@ def test_a_class_of_ones_own_is_known_by_its_parents(root: Path) -> None:
     assert issubclass(with_mounts(Own, site_of(root)), Own)
     with pytest.raises(Invalid, match="no mounts are known for Spawner"):
         with_mounts(Spawner, site_of(root))
+
+
+def test_the_page_of_the_start_names_what_is_missing(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the launcher has said it of this start; what it said of an earlier one does not count."""
+    from jupyterhub.spawner import LocalProcessSpawner
+
+    monkeypatch.setattr("hub_config.reports.STATE", str(tmp_path))
+    spawner = with_mounts(LocalProcessSpawner, site_of(root))(user=MagicMock())
+    spawner.user.name = "alice"
+    started = datetime.now(UTC).replace(tzinfo=None)  # as the hub's data base has it
+    spawner.orm_spawner = SimpleNamespace(started=started, server=None, name="", state={})
+    report = Path(report_path("alice", ""))
+    report.write_text(json.dumps({"skipped": [{"what": "project adhoc/\udcff", "why": "it is not there any more"}]}))
+
+    async def said() -> list[str]:
+        return [event["message"] async for event in spawner.progress()]
+
+    assert "project adhoc/\\xff is not mounted: it is not there any more" in asyncio.run(said())
+    os.utime(report, (1, 1))
+    assert read_missing(str(report), time.time()) is None
