@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import select
@@ -18,6 +19,7 @@ import pytest
 from hub_config import launcher, views
 from hub_config.discover import PACKAGE
 from hub_config.plan import MountKind
+from hub_config.spawner import asked_for_view
 from jupyter_modama.core.model import Site
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Account, Accounts
@@ -302,3 +304,15 @@ def test_a_container_sees_the_view_change(root: Path, people: Accounts, site_fil
             set_members(root / "adhoc" / "one")
             until(lambda: listed() == "two", "the end of the first")
             container.stdin.close()
+
+
+def test_the_hub_asks_for_a_view_by_making_its_folder(
+    root: Path, people: Accounts, site_file: Path, folder: Path
+) -> None:
+    """And says so where nobody keeps views."""
+    path = str(folder / people.alice.login)
+    [missing] = asyncio.run(asked_for_view(path, 0.3))
+    assert "python -m hub_config.views" in missing.why
+    with all_views(site_file, folder):
+        assert asyncio.run(asked_for_view(path, PATIENCE_S)) == []
+    assert os.path.ismount(path)
