@@ -103,6 +103,7 @@ LINES = {
     "session.undo_seal": ("session undo-seal adhoc/p s", "state: writable"),
     "session.unseal": ("session unseal adhoc/p s --reason mistake", "state: writable"),
     "session.request_unseal": ("session request-unseal adhoc/p s --reason crooked", "reason: crooked"),
+    "session.decline_unseal": ("session decline-unseal adhoc/p s --reason published", "reason: crooked"),
     "session.requests": ("session requests", "crooked"),
     "session.verify": ("session verify adhoc/p s", "files: 1"),
     "folder.list": ("folder list adhoc/p/s/raw --sort -size", "2.0 KiB"),
@@ -121,6 +122,8 @@ LINES = {
     "job.show": ("job show 20260101-000000-00000000", "session.seal"),
     "job.cancel": ("job cancel 20260101-000000-00000000", "cancelled"),
     "site.nightly": ("site nightly", "Everything grants what the projects say"),
+    "site.count": ("site count", "1 project counted"),
+    "site.overview": ("site overview", "projects: 0"),
     "doctor.run": ("doctor", "root: "),
 }
 NEEDS_ROOT = {
@@ -130,7 +133,9 @@ NEEDS_ROOT = {
     "person.find",
     "person.forget",
 }  # somebody else, or the system
-NEEDS_SEAL = {"session.undo_seal", "session.request_unseal", "session.requests", "session.unseal", "session.verify"}
+NEEDS_SEAL = {"session.undo_seal", "session.request_unseal", "session.requests", "session.unseal", "session.verify"} | {
+    "session.decline_unseal"
+}
 
 
 def prepare(operation: str, do: Any, store: Any) -> None:
@@ -147,7 +152,7 @@ def prepare(operation: str, do: Any, store: Any) -> None:
         (Path(store.site.root) / "adhoc/p/s/analysis/out.dat").write_bytes(b"result")
     if operation in {"path.unseal", "path.verify"}:
         do("path.seal", path="adhoc/p/s/analysis/out.dat")
-    if operation == "session.requests":
+    if operation in {"session.requests", "session.decline_unseal"}:
         do("session.request_unseal", project="adhoc/p", session="s", reason="crooked")
 
 

@@ -273,10 +273,12 @@ PHRASES = {
     "session.verify": ("verify session", "verified session"),
     "session.own_ingest": ("receive files for", "received files for"),
     "session.request_unseal": ("ask for unsealing session", "asked for unsealing session"),
+    "session.decline_unseal": ("decline unsealing session", "declined unsealing session"),
     "path.seal": ("seal", "sealed"),
     "path.unseal": ("unseal", "unsealed"),
     "path.verify": ("verify", "verified"),
     "site.nightly": ("do the nightly work in", "did the nightly work in"),
+    "site.count": ("count", "counted"),
     "person.forget": ("have a person forgotten in", "had a person forgotten in"),
 }
 ENDINGS = {

@@ -25,6 +25,7 @@ from jupyter_modama.core import (
     members,
     moving,
     nightly,
+    overview,
     path_seals,
     permalinks,
     persons,
@@ -33,6 +34,7 @@ from jupyter_modama.core import (
     requests,
     sealing,
     sessions,
+    sizing,
     spreading,
     surveying,
     unsealing,
@@ -183,6 +185,7 @@ ROWS = (
         "session.unseal", unsealing.unseal_session, R.ADMINISTRATOR, K.LONG, S.SESSION, check=unsealing.check_unseal
     ),
     Operation("session.request_unseal", requests.request_unseal, R.MEMBER, K.CHANGE, S.SESSION),
+    Operation("session.decline_unseal", requests.decline_unseal, R.ADMINISTRATOR, K.CHANGE, S.SESSION),
     Operation("session.requests", requests.list_requests, R.ADMINISTRATOR, K.READ, S.SITE),
     Operation(
         "session.verify",
@@ -228,6 +231,8 @@ ROWS = (
     Operation("job.show", jobs.show_job, R.SIGNED_IN, K.READ, S.SITE, Where.SITE),
     Operation("job.cancel", jobs.cancel_job, R.SIGNED_IN, K.CHANGE, S.SITE, Where.SITE),
     Operation("site.nightly", nightly.run_nightly, R.ADMINISTRATOR, K.LONG, S.SITE, check=nightly.check_nightly),
+    Operation("site.count", sizing.count_site, R.ADMINISTRATOR, K.LONG, S.SITE, check=sizing.check_count),
+    Operation("site.overview", overview.show_overview, R.ADMINISTRATOR, K.READ, S.SITE, Where.SITE),
     Operation("doctor.run", doctor.run_doctor, R.SIGNED_IN, K.READ, S.SITE),
 )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from jupyter_modama.core.errors import ModamaError, NotSealed, ReasonMissing, printable
+from jupyter_modama.core.errors import ModamaError, NotFound, NotSealed, ReasonMissing, printable
 from jupyter_modama.core.layout import place
 from jupyter_modama.core.model import Actor, Person, SessionState
 from jupyter_modama.core.paths import TreePath
@@ -16,6 +16,7 @@ from jupyter_modama.core.ports import Store
 from jupyter_modama.core.projects import project_paths, session_names
 from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.core.seal_state import read_state, session_asked_for
+from jupyter_modama.core.telling import tell
 
 RECORD = "unseal_request"
 LONGEST_REASON = 2000
@@ -47,6 +48,14 @@ class UnsealRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclineUnseal:
+    project: str
+    session: str
+    reason: str = ""
+    path_b64: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class UnsealRequests:
     items: tuple[UnsealRequest, ...]
 
@@ -63,6 +72,30 @@ def request_unseal(store: Store, actor: Actor, wanted: RequestUnseal) -> UnsealR
     record = {"by": actor.person.uid, "at": datetime.now(UTC).isoformat(), "reason": reason[:LONGEST_REASON]}
     store.write_record(where.session, RECORD, record)
     return _request(store, where.session, record)
+
+
+def decline_unseal(store: Store, actor: Actor, wanted: DeclineUnseal) -> UnsealRequest:
+    """Decline a request to unseal a session, with a reason, which whoever asked is told; the session stays sealed."""
+    where = session_asked_for(store, wanted)
+    reason = wanted.reason.strip()
+    if not reason:
+        raise ReasonMissing(what="declining a request")
+    record, _ = record_or_warning(store, where.session, RECORD)
+    try:
+        declined = _request(store, where.session, record)
+    except (KeyError, TypeError, ValueError):
+        raise NotFound(what=f"a request to unseal “{where.session.shown}”") from None
+    store.write_record(where.session, RECORD, {})
+    facts = {
+        "project": declined.project,
+        "session": declined.session,
+        "path_b64": declined.path_b64,
+        "by": actor.person.display or actor.person.login,
+        "reason": printable(reason[:LONGEST_REASON]),
+    }
+    key = f"declined {declined.path_b64 or where.session.shown} {declined.at.isoformat()}"
+    tell(store, key, declined.by.uid, "declined", facts)
+    return declined
 
 
 def list_requests(store: Store, actor: Actor, wanted: ListRequests) -> UnsealRequests:

@@ -54,6 +54,7 @@ WANTED: dict[str, dict[str, Any]] = {
     "session.undo_seal": IN_SESSION,
     "session.unseal": IN_SESSION,
     "session.request_unseal": IN_SESSION,
+    "session.decline_unseal": IN_SESSION,
     "session.requests": {},
     "session.verify": IN_SESSION,
     "folder.list": {"path": PROJECT},
@@ -69,6 +70,8 @@ WANTED: dict[str, dict[str, Any]] = {
     "audit.list": {},
     "job.list": {},
     "site.nightly": {"look_only": True},
+    "site.count": {},
+    "site.overview": {},
     "doctor.run": {},
 }
 # Administrators may ask for it, and their own rights show them nothing of a project in which they are no members.

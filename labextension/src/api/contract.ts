@@ -1,2 +1,2 @@
 /** The interface that this front end was built for. Generated: `make types`. */
-export const CONTRACT = '5c78d9b53f4e';
+export const CONTRACT = 'cd441a18ea97';

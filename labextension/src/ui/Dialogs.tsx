@@ -1,5 +1,6 @@
 import { at, type Located } from '../api/client';
 import { useAnswer, useModama, useTrans, useValue } from './context';
+import { DeclineDialog } from './DeclineDialog';
 import { EditProjectDialog, EditSessionDialog } from './EditDialogs';
 import { LibertemDialog } from './LibertemDialog';
 import { LinksView } from './LinksView';
@@ -38,6 +39,8 @@ export function Dialogs(): JSX.Element | null {
             return <RightsDialog project={asked.project} />;
         case 'request-unseal':
             return <RequestUnsealDialog session={asked.session} />;
+        case 'decline-unseal':
+            return <DeclineDialog asked={asked.asked} />;
         case 'seal':
             return <SealDialog session={asked.session} />;
         case 'unseal':
