@@ -29,7 +29,7 @@ SIDEBAR_SOURCES := $(shell find labextension/src labextension/style labextension
 LINK := $(VENV)/share/jupyter/labextensions/@modama/labextension
 link-sidebar = mkdir -p $(dir $(LINK)); rm -rf $(LINK) jupyter_modama/_lab/install.json; ln -sfn $(CURDIR)/jupyter_modama/_lab $(LINK)
 
-.PHONY: help setup demo demo-hub demo-hub-clean test test-python test-js check format bench build clean drift types
+.PHONY: help setup demo demo-hub demo-hub-clean test test-python test-js test-docker check format bench build clean drift types
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ test: setup ## Run the whole suite: Python, TypeScript, browser
 
 test-python: ## Run the Python and browser tests (after `make setup`)
 	python -m pytest $(PYTEST_ARGS)
+
+test-docker: ## As root: servers in containers, by DockerSpawner and podman (a job of its own)
+	MODAMA_TEST_DOCKER=1 python -m pytest tests/hub_config/test_docker.py $(PYTEST_ARGS)
 
 test-js: ## Run the TypeScript tests (after `make setup`)
 	cd labextension && jlpm test

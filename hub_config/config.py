@@ -135,7 +135,8 @@ def _set_servers(c: Any, site: Site, file: Path) -> None:
         raise Invalid(what=f"{file}: [hub] command “{command}” is to be the whole path of a program")
     c.Spawner.cmd = [command]
     c.Spawner.default_url = "/lab"
-    _add(c.Spawner, "environment", {"MODAMA_SITE": str(file)})
+    # Mounts that show a person's own projects only do not show the notice that the tree is managed.
+    _add(c.Spawner, "environment", {"MODAMA_SITE": str(file), "MODAMA_SERVICE": service_address(site)})
     c.Spawner.start_timeout = 120
     c.Spawner.http_timeout = 60
     c.Spawner.server_token_scopes = [*SERVER_SCOPES, *user_scopes()]

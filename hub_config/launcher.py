@@ -20,6 +20,8 @@ import errno
 import json
 import os
 import resource
+import select
+import shutil
 import signal
 import stat
 import subprocess
@@ -40,8 +42,9 @@ _BENEATH, _NO_SYMLINKS, _NO_MAGICLINKS = 8, 4, 2
 # The newer calls have one number on all machines.
 _OPEN_TREE, _MOVE_MOUNT, _OPENAT2, _FACCESSAT2, _MOUNT_SETATTR = 428, 429, 437, 439, 442
 _EFFECTIVE, _HERE = 0x200, -100
-_DEATH_SIGNAL, _NO_NEW_PRIVS = 1, 38
+_NO_NEW_PRIVS = 38
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_PROGRAMS = "/usr/bin:/bin:/usr/sbin:/sbin"
 AT_ONCE = 256  # sources that are open at a time
 REMOTE_S = 10.0
 PLACE = "/run/modama/mnt"
@@ -264,18 +267,23 @@ def attach_at(source: int, view: int, path: str, read_only: bool) -> None:
 
 
 def _folders(view: int, path: str) -> list[str]:
-    """Make the folders of a path on the ground of a view, which is root's; answers those that are new."""
-    made, parts = [], path.split("/") if path else []
-    if ".." in parts:
+    """Make the folders of a path on the ground of a view, which is root's; answers those that are new.
+
+    Raises: OSError.
+    """
+    if ".." in path.split("/"):
         raise OSError(errno.EXDEV, "its path leads out of the data tree", path)
-    for end in range(1, len(parts) + 1):
-        folder = "/".join(parts[:end])
-        try:
-            os.mkdir(folder, 0o755, dir_fd=view)
-            made.append(folder)
-        except FileExistsError:
-            continue
-    return made
+    if not path:
+        return []
+    try:
+        os.mkdir(path, 0o755, dir_fd=view)  # mostly the folders above it are there
+    except FileExistsError:
+        return []
+    except FileNotFoundError:
+        above = _folders(view, path.rpartition("/")[0])
+        os.mkdir(path, 0o755, dir_fd=view)
+        return [*above, path]
+    return [path]
 
 
 def protect_raw(plan: dict[str, Any], view: int, report: Report) -> None:
@@ -363,32 +371,51 @@ def _mount_folder(plan: dict[str, Any], mount: dict[str, Any]) -> None:
 def _mount_nextcloud(plan: dict[str, Any], mount: dict[str, Any], secrets: dict[str, str]) -> None:
     """Mount somebody's own files by rclone: as root, since /dev/fuse may be root's; the kernel checks the rights."""
     if not secrets:
-        raise OSError(errno.EACCES, "there is no token of this person for it")
+        raise OSError(errno.ENOKEY, "there is no token of this person for it")
     words = rclone_words(plan, mount)
+    if shutil.which("rclone", path=_PROGRAMS) is None:
+        raise OSError(errno.ENOPKG, "rclone is not installed on this machine")
     process = subprocess.Popen(
         words,
-        env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", **secrets},
+        env={"PATH": _PROGRAMS, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", **secrets},
         cwd="/",
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,  # what goes wrong later is said in the hub's log
         start_new_session=True,
-        preexec_fn=_end_with_parent,  # noqa: PLW1509 - this process has one thread
     )
     before, until = os.stat(os.path.dirname(mount["target"])).st_dev, time.monotonic() + REMOTE_S
     while time.monotonic() < until:
         if process.poll() is not None:
-            said = process.stderr.read(500).decode("utf-8", "replace").strip() if process.stderr else ""
-            raise OSError(errno.EIO, f"rclone ended: {said.splitlines()[-1] if said else process.returncode}")
+            raise OSError(errno.EPROTO, f"rclone ended with {process.returncode}; the hub's log says why")
         if os.lstat(mount["target"]).st_dev != before:
+            _end_with_server(process.pid)
             return
         time.sleep(0.05)
     process.kill()
     raise OSError(errno.ETIMEDOUT, f"it did not answer within {REMOTE_S:.0f} s")
 
 
-def _end_with_parent() -> None:
-    _libc.prctl(_DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)
+def _end_with_server(pid: int) -> None:
+    """Have a process of root's end when this one, which becomes the server, has ended.
+
+    The kernel's own signal at the death of a parent does not do: it is sent with the rights of the server.
+    """
+    server, other = os.pidfd_open(os.getpid()), os.pidfd_open(pid)
+    child = os.fork()
+    if child:
+        os.close(server)
+        os.close(other)
+        os.waitpid(child, 0)
+        return
+    try:
+        os.setsid()
+        if os.fork() == 0:
+            os.closerange(0, 3)
+            os.chdir("/")
+            select.select([server, other], [], [])
+            signal.pidfd_send_signal(other, signal.SIGTERM)
+    finally:
+        os._exit(0)
 
 
 def rclone_words(plan: dict[str, Any], mount: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ The launcher writes reports of local servers by itself; here are those of others
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -18,7 +19,8 @@ STATE = "/run/modama/mounts"
 
 def report_path(login: str, server: str) -> str:
     """Where the report of a server stands, in a folder of root's. Names of servers are plain words."""
-    os.makedirs(STATE, 0o711, exist_ok=True)
+    with contextlib.suppress(OSError):  # a hub that is not root has no use for it
+        os.makedirs(STATE, 0o711, exist_ok=True)
     return f"{STATE}/{login}.{server}.json"
 
 

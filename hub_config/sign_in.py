@@ -89,6 +89,7 @@ def refusal(error: ModamaError, way_out: str = "") -> HTTPError:
     sentence = str(error)
     sentence = sentence[:1].upper() + sentence[1:] + "."
     page = HTTPError(error.status, "%s", sentence, reason="You are not let in")
+    page.jupyterhub_message = sentence  # type: ignore[attr-defined]  # JupyterHub 5 would show the reason alone
     if way_out:
         link = f'<a href="{html.escape(way_out, quote=True)}">Sign out at the sign-in service</a>'
         page.jupyterhub_html_message = f"{html.escape(sentence)}</p><p>{link}, to come back as somebody else."  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC
 from importlib import import_module
 from typing import Any
 
@@ -242,7 +243,8 @@ class LocalMounts(Mounts):
         self.modama_missing = ()
         async for event in super().progress():
             yield event
-        begun = self.orm_spawner.started.timestamp() if self.orm_spawner.started else 0.0
+        started = self.orm_spawner.started  # UTC, without saying so
+        begun = started.replace(tzinfo=UTC).timestamp() if started else 0.0
         for _ in range(50):
             if (said := read_missing(report_path(self.user.name, self.name), begun)) is not None:
                 for one in said:
@@ -256,6 +258,8 @@ class RenderedMounts(Mounts):
 
     async def start(self) -> Any:
         plan = await self.modama_plan()
+        if plan.mode is Mode.LIVE and self.modama_kind != "kube" and os.geteuid() == 0:
+            plan = plan.without(await asked_for_view(f"{VIEWS}/{plan.login}"), ())
         try:
             return await self._started(plan)
         except Exception:
@@ -300,6 +304,23 @@ class BatchMounts(Mounts):
         self._set(rendered)
         self.user_options = batch.safe_options(self.user_options)
         return await super().start()
+
+
+async def asked_for_view(path: str, patience_s: float = 10.0) -> list[Skipped]:
+    """Have a view made, by whoever keeps the views of this machine; answers what is wrong with that.
+
+    Disk: the folder of the view, which is the wish for it.
+    """
+    try:
+        await asyncio.to_thread(os.makedirs, path, 0o755, True)
+        until = asyncio.get_running_loop().time() + patience_s
+        while not await asyncio.to_thread(os.path.ismount, path):
+            if asyncio.get_running_loop().time() > until:
+                return [Skipped("the live view", "nothing keeps it: python -m hub_config.views has to run as root")]
+            await asyncio.sleep(0.1)
+    except OSError as error:
+        return [Skipped("the live view", f"{path}: {error.strerror}")]
+    return []
 
 
 def vanished(plan: MountPlan) -> list[Mount]:

@@ -3,6 +3,8 @@
 MODAMA_SITE=/etc/modama/site.toml        the whole description
 MODAMA_ROOT=/storage/er-c-data           a root alone; beside MODAMA_SITE it says where that tree lies on this machine
 ~/.config/modama/site.toml, .../root     what is used when neither is set
+MODAMA_SERVICE=https://hub.example.org/services/modama   from a hub, for servers whose mounts need not
+                                         show the notice of the tree, which says the same
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from jupyter_modama.core.model import Site, Tool
 from jupyter_modama.core.tools import read_tool
 
 ENTRY_POINTS = "jupyter_modama.tools"
+SERVICE = "MODAMA_SERVICE"
 HOME_ROOT = "modama-data"
 FIRST_AREA = "adhoc"
 
@@ -39,7 +42,8 @@ def load_site(environ: Mapping[str, str] = os.environ) -> Site | None:
         site = Site(root=str(root), name=root.name or "modama")
     else:
         return None
-    return replace(site, managed_by=managed_by(site.root), tools=(*entry_point_tools()[0], *site.tools))
+    managed = managed_by(site.root) or environ.get(SERVICE, "")
+    return replace(site, managed_by=managed, tools=(*entry_point_tools()[0], *site.tools))
 
 
 def _named(environ: Mapping[str, str]) -> tuple[Path | None, Path | None]:

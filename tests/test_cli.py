@@ -112,6 +112,7 @@ LINES = {
     "entry.explain": ("entry explain adhoc/p/s/raw/a.dat", "You can change this file"),
     "entry.metadata": ("entry metadata adhoc/p/s/raw/a.dat", "adhoc/p/s/raw/a.dat"),
     "entry.links": ("entry links adhoc/p/s/raw/a.dat", "modama.load('adhoc/p/s/raw/a.dat')"),
+    "entry.locate": ("entry locate {uuid} --rest s/raw", "path: adhoc/p/s/raw"),
     "entry.move": ("entry move adhoc/p/old adhoc/p/s/raw", "adhoc/p/s/raw/old"),
     "entry.rename": ("entry rename adhoc/p/s/raw/a.dat b.dat", "adhoc/p/s/raw/b.dat"),
     "entry.remove": ("entry remove adhoc/p/s/raw/a.dat", "adhoc/p/s/raw/a.dat"),
@@ -123,6 +124,8 @@ LINES = {
     "job.show": ("job show 20260101-000000-00000000", "session.seal"),
     "job.cancel": ("job cancel 20260101-000000-00000000", "cancelled"),
     "site.nightly": ("site nightly", "Everything grants what the projects say"),
+    "site.count": ("site count", "1 project counted"),
+    "site.overview": ("site overview", "projects: 0"),
     "doctor.run": ("doctor", "root: "),
 }
 NEEDS_ROOT = {
@@ -166,7 +169,8 @@ def test_operation_answers_people_and_programs(
     """Each operation runs from the shell, with shaped words for people and JSON for programs."""
     prepare(operation, do, store)
     bob = request.getfixturevalue("people").bob.login if operation in NEEDS_ROOT else ""
-    line, word = (text.replace("{bob}", bob) for text in LINES[operation])
+    uuid = do("project.show", project="adhoc/p").uuid
+    line, word = (text.replace("{bob}", bob).replace("{uuid}", uuid) for text in LINES[operation])
     before = operation in {"project.rename", "session.rename", "session.remove", "project.create", "session.create"}
     answers = [modama(*line.split())]
     if not before and OPERATIONS[operation].kind is Kind.READ:

@@ -323,3 +323,11 @@ def test_loading_a_site_imports_nothing_heavy(tmp_path: Path) -> None:
     env: dict[str, Any] = {**os.environ, "MODAMA_ROOT": str(tmp_path)}
     told = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_a_hub_says_to_its_servers_who_manages_the_tree(tmp_path: Path) -> None:
+    """The mounts of a server can hide the notice; root's own word in the tree wins where it is seen."""
+    address = "https://hub.example.org/services/modama"
+    site = load_site({"MODAMA_ROOT": str(tmp_path), "MODAMA_SERVICE": address})
+    assert site is not None
+    assert site.managed_by == address

@@ -279,6 +279,7 @@ PHRASES = {
     "path.unseal": ("unseal", "unsealed"),
     "path.verify": ("verify", "verified"),
     "site.nightly": ("do the nightly work in", "did the nightly work in"),
+    "site.count": ("count", "counted"),
     "person.forget": ("have a person forgotten in", "had a person forgotten in"),
 }
 ENDINGS = {

@@ -24,6 +24,7 @@ from jupyter_modama.core.projects import project_paths, session_names
 from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.core.reverify import reverify_sealed
 from jupyter_modama.core.sealed_path_moves import mend_sealed_paths
+from jupyter_modama.core.sizing import CountSite, count_site
 from jupyter_modama.core.spreading import is_kept, reported
 
 MOST_NAMED = 100
@@ -92,6 +93,7 @@ def run_nightly(store: Store, actor: Actor, wanted: RunNightly) -> Generator[Pro
     if not wanted.look_only:
         night.renewed = len(renew_doubles(store, TreePath(wanted.area)))
         named += yield from _sealed_paths(store, wanted.area)
+        named += (yield from count_site(store, actor, CountSite(wanted.area))).problems
         named += yield from reverify_sealed(store, actor, wanted.area)
     return NightlyReport(
         night.projects, night.ended, night.finished, night.mended, night.differing, named, _sentence(night)

@@ -25,6 +25,7 @@ from jupyter_modama.core import (
     members,
     moving,
     nightly,
+    overview,
     path_seals,
     path_verifying,
     permalinks,
@@ -34,6 +35,7 @@ from jupyter_modama.core import (
     requests,
     sealing,
     sessions,
+    sizing,
     spreading,
     surveying,
     tidying,
@@ -85,10 +87,16 @@ class Operation:
     check: Callable[..., Any] | None = None
     audited: bool = True
     only_reads: bool = False  # a LONG one that changes nothing
+    as_keeper: bool = False  # what it reads is what the keeper of a managed tree can do, not what the person can
 
     @property
     def changes(self) -> bool:
         return self.kind is not Kind.READ and not self.only_reads
+
+    @property
+    def kept(self) -> bool:
+        """Whether the service of a managed tree does it, and not the person's own program."""
+        return self.changes or self.where is Where.SITE or self.as_keeper
 
     @property
     def wanted(self) -> type:
@@ -172,7 +180,7 @@ ROWS = (
     Operation("session.update", sessions.update_session, R.MEMBER, K.CHANGE, S.SESSION),
     Operation("session.rename", sessions.rename_session, R.MEMBER, K.CHANGE, S.SESSION),
     Operation("session.remove", removal.remove_session, R.MEMBER, K.CHANGE, S.SESSION),
-    Operation("session.survey", surveying.survey_session, R.READER, K.READ, S.SESSION),
+    Operation("session.survey", surveying.survey_session, R.READER, K.READ, S.SESSION, as_keeper=True),
     Operation("session.seal", sealing.seal_session, R.MEMBER, K.LONG, S.SESSION, check=sealing.check_seal),
     Operation("session.undo_seal", unsealing.undo_seal, R.MEMBER, K.LONG, S.SESSION, check=unsealing.check_undo),
     Operation(
@@ -227,6 +235,8 @@ ROWS = (
     Operation("job.show", jobs.show_job, R.SIGNED_IN, K.READ, S.SITE, Where.SITE),
     Operation("job.cancel", jobs.cancel_job, R.SIGNED_IN, K.CHANGE, S.SITE, Where.SITE),
     Operation("site.nightly", nightly.run_nightly, R.ADMINISTRATOR, K.LONG, S.SITE, check=nightly.check_nightly),
+    Operation("site.count", sizing.count_site, R.ADMINISTRATOR, K.LONG, S.SITE, check=sizing.check_count),
+    Operation("site.overview", overview.show_overview, R.ADMINISTRATOR, K.READ, S.SITE, Where.SITE),
     Operation("doctor.run", doctor.run_doctor, R.SIGNED_IN, K.READ, S.SITE),
 )
 

@@ -21,6 +21,7 @@ from jupyter_modama.core.projects import project_paths, session_names
 from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.core.roles import role_at
 from jupyter_modama.core.seal_state import read_state, session_asked_for
+from jupyter_modama.core.telling import tell
 
 RECORD = "unseal_request"
 LONGEST_REASON = 2000
@@ -79,7 +80,20 @@ def decline_unseal(store: Store, actor: Actor, wanted: DeclineUnseal) -> UnsealR
     record, _ = record_or_warning(store, session, RECORD)
     record = {**record, "declined": {"by": actor.person.uid, "at": _now(), "reason": reason}}
     store.write_record(session, RECORD, record)
+    _tell_declined(store, actor, request, reason)
     return _request(store, session, record)
+
+
+def _tell_declined(store: Store, actor: Actor, request: UnsealRequest, reason: str) -> None:
+    facts = {
+        "project": request.project,
+        "session": request.session,
+        "path_b64": request.path_b64,
+        "by": actor.person.display or actor.person.login,
+        "reason": printable(reason),
+    }
+    session = request.path_b64 or f"{request.project}/{request.session}"
+    tell(store, f"declined {session} {request.at.isoformat()}", request.by.uid, "declined", facts)
 
 
 def list_requests(store: Store, actor: Actor, wanted: ListRequests) -> UnsealRequests:

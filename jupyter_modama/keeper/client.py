@@ -10,7 +10,7 @@ from typing import Any
 from jupyter_modama.core.errors import Cancelled, ModamaError, Unreachable, from_problem
 from jupyter_modama.core.model import Actor, Progress
 from jupyter_modama.keeper.protocol import HELLO, LARGEST_ANSWER, Channel, check_hello
-from jupyter_modama.keeper.verbs import FOLLOW, READ_AS, said_of
+from jupyter_modama.keeper.verbs import FOLLOW, NOTICES, READ_AS, TOLD, said_of
 from jupyter_modama.runner import plain
 
 Message = dict[str, Any]
@@ -78,6 +78,20 @@ class KeeperKeys:
             end = socket.socket(fileno=channel.fds.pop())
         return Reader(end)
 
+    def notices(self) -> list[Message]:
+        """What waits to be told by mail. Raises: Unreachable."""
+        return list(self._asked({"id": 1, "verb": NOTICES})["items"])
+
+    def told(self, keys: list[str]) -> None:
+        """These notices were told. Raises: Unreachable."""
+        self._asked({"id": 1, "verb": TOLD, "keys": keys})
+
+    def _asked(self, request: Message) -> Message:
+        channel = self._connected()
+        with closing(channel):
+            channel.send(request, SEND_S)
+            return _ended(channel.receive(idle_s=SHORT_S, limit_s=SEND_S))
+
     def check(self) -> None:
         """Raises: Unreachable where no keeper answers."""
         self._connected().close()
@@ -133,10 +147,10 @@ def _followed(channel: Channel, request_id: int = 1) -> Steps:
         message = channel.receive(limit_s=SEND_S)
         if message is not None and message.get("id", request_id) != request_id:
             continue  # of a request before this one, which was left alone
-        if message is None or "progress" not in message:
-            if message is not None and "job" in message:
-                continue
+        if message is None or message.keys() & {"result", "problem"}:
             return _ended(message)
+        if "progress" not in message:
+            continue  # the number of its job
         try:
             yield Progress(**message["progress"])
         except Cancelled:

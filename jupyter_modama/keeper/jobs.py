@@ -14,6 +14,7 @@ from typing import Any
 from jupyter_modama.core.errors import Busy, ModamaError, NotAllowed
 from jupyter_modama.core.model import Actor, Job, JobState, Via
 from jupyter_modama.core.operations import OPERATIONS, Operation
+from jupyter_modama.core.telling import tell_of_seal
 from jupyter_modama.keeper import verbs
 from jupyter_modama.runner import Runner, plain
 from jupyter_modama.store.disk import DiskStore
@@ -58,6 +59,11 @@ class Jobs:
         finally:
             with self._guard:
                 self._begun.remove(actor.person.uid)
+        with self._guard:
+            ended = self._ended.get(job.id)
+        if ended is not None:  # before it was written down who asked
+            self._tell(ended)
+            self.store.jobs.forget_actor(job.id)
         self._follow(job.id, key, follower)
         return job.id
 
@@ -105,9 +111,19 @@ class Jobs:
                 while len(self._ended) > KEPT_ENDS:
                     self._ended.popitem(last=False)
         if job.state.ended:
+            self._tell(job)
             self.store.jobs.forget_actor(job.id)
         for follower in followers:
             follower(job)
+
+    def _tell(self, job: Job) -> None:
+        """Have whoever sealed told by mail how that ended; before it is forgotten who that was."""
+        try:
+            tell_of_seal(self.store, job, int(self.store.jobs.noted_actor(job.id)["uid"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # nobody asked for it, or it is not known who
+        except ModamaError as error:
+            _LOG.error("How the job %s ended is told nobody: %s", job.id, error)
 
     def begin_nightly(self) -> None:
         """Begin the nightly pass for nobody but the keeper itself, unless it is running."""
@@ -127,7 +143,13 @@ class Jobs:
         with suppress(ModamaError):
             self.store.audit.close_interrupted()
         self.store.jobs.forget_old()
-        found = [job for job in self.store.jobs.list() if job.state is JobState.INTERRUPTED]
+        found = []
+        for job in self.store.jobs.list():
+            if job.state is JobState.INTERRUPTED:
+                found.append(job)
+            elif job.state.ended:  # who asked is known still only where a keeper was killed before it told them
+                self._tell(job)
+                self.store.jobs.forget_actor(job.id)
         return sum(self._resume(job) for job in found)
 
     def _resume(self, job: Job) -> bool:
@@ -135,6 +157,7 @@ class Jobs:
             actor = self._actor_of(job)
         except (ModamaError, OSError, ValueError) as error:
             _LOG.warning("The job %s (%s of %s) does not go on: %s", job.id, job.op, job.project, error)
+            self._tell(job)
             self.cancel(job.id)
             return False
         begun = self.runner.resume(job, actor)

@@ -8,6 +8,8 @@
                                                             <- {"id": 1, "progress": {...}}   any number of these
                                                             <- {"id": 1, "result": {...}} or {"id": 1, "problem": {...}}
     {"id": 1, "cancel": true}                               ->
+    {"id": 1, "verb": "keeper.follow"}                      ->
+                                                            <- {"id": 1, "changed": {...}}    each job, without end
 
 Whoever breaks these rules gets a `problem` without an id, and the connection ends.
 """

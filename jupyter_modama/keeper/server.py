@@ -27,6 +27,7 @@ from jupyter_modama.runner import plain
 from jupyter_modama.store.disk import DiskStore
 
 STOP, NIGHT = b"x", b"n"
+NOTICES_AT_ONCE = 200
 _LOG = logging.getLogger(__name__)
 _CREDENTIALS = struct.Struct("=iII")
 PROGRESS = ("phase", "done", "total", "unit", "message")
@@ -184,6 +185,9 @@ class Keeper:
         if verb == verbs.FOLLOW:
             self._follow(talk, request_id)
             return
+        if verb in {verbs.NOTICES, verbs.TOLD}:
+            talk.end(request_id, {"result": self._notices(verb, message.get("keys"))})
+            return
         if verb != verbs.READ_AS:
             verbs.operation_of(verb)
         actor = verbs.actor_of(self.store, self.peer_uid, message.get("actor"), verb)
@@ -224,6 +228,17 @@ class Keeper:
                 return
             talk.open_requests[request_id] = follower
         self.jobs.follow_all(follower)
+        if talk.is_over:  # before this was begun
+            self.jobs.leave(follower)
+
+    def _notices(self, verb: str, keys: Any) -> dict[str, Any]:
+        """What waits to be told by mail; or that some of it was. Raises: Invalid, StorageError."""
+        if verb == verbs.NOTICES:
+            return {"items": self.store.notices.waiting(NOTICES_AT_ONCE)}
+        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+            raise Invalid(what="which notices were told is to be a list of their keys")
+        self.store.notices.told(keys)
+        return {}
 
     def _begin(self, talk: Talk, request_id: int, begin: Callable[[_Follower], str]) -> None:
         follower = _Follower(talk, request_id, self.jobs)

@@ -99,6 +99,11 @@ class Talk:
                     os.close(fd)
             self._waiting.clear()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is said on it any more."""
+        return self._closing
+
     # hearing -------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:

@@ -47,11 +47,15 @@ VERBS = (
     "path.seal",
     "path.unseal",
     "site.nightly",
+    "site.count",
+    # what a seal would do, since the keeper does it
+    "session.survey",
     # of what the keeper alone has
     "audit.list",
     "person.export",
     "person.forget",
     "session.requests",
+    "site.overview",
     # its own long work
     "job.list",
     "job.show",
@@ -59,6 +63,8 @@ VERBS = (
 )
 READ_AS = "keeper.read_as"  # a worker for a person
 FOLLOW = "keeper.follow"  # what becomes of all long work, for the service, which tells each person of their own
+# for the service itself, which sends mail: what waits to be told, and that it was told
+NOTICES, TOLD = "keeper.notices", "keeper.told"
 KNOWN_BY = ("hub-token", "delegate")
 NEVER_DELEGATED = ("session.unseal", "session.decline_unseal", "path.unseal", "person.export", "person.forget")
 LONGEST_NAME = 200

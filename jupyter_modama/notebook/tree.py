@@ -9,7 +9,7 @@ from typing import Any
 
 from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound, PathRefused, printable
 from jupyter_modama.core.model import Actor, Site, Via
-from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, Where, perform
+from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, perform
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.permalinks import Permalink, parse
 from jupyter_modama.notebook.progress import Line
@@ -36,7 +36,7 @@ class Tree:
         """
         row = OPERATIONS[operation]
         asked = row.wanted(**wanted)
-        if self.store.site.managed_by and (row.changes or row.where is Where.SITE):
+        if self.store.site.managed_by and row.kept:
             return self._at_service(row, asked)
         if row.kind is not Kind.LONG:
             return perform(row, asked, actor=self.actor, store=self.store)

@@ -14,13 +14,14 @@ import jupyter_modama
 from jupyter_modama import checks
 from jupyter_modama.core.errors import ModamaError, NotFound, Unsupported
 from jupyter_modama.core.model import Actor, EntryKind, Located, Site, Via
-from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, Where, perform
+from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, perform
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.permalinks import LocateEntry, holds_link, with_paths
 from jupyter_modama.mounts import read_report
 from jupyter_modama.readers.previews import Previews
 from jupyter_modama.runner import Runner, local_actor
 from jupyter_modama.server.events import Events
+from jupyter_modama.server.following import wait_for_project
 from jupyter_modama.server.openapi import JobStarted, OpenedInLibertem, OpenInLibertem, Status, contract
 from jupyter_modama.server.upstream import NO_SERVICE, Upstream
 from jupyter_modama.server.upstream_jobs import OF_JOBS, jobs_of
@@ -110,10 +111,12 @@ class Room:
         """Do an operation, here or at the service: its answer, or for a long one the job that was begun."""
         if holds_link(wanted):
             wanted = await self.call(with_paths, self.tree.site, self._located, wanted)
-        if self.upstream is not None and (operation.changes or operation.where is Where.SITE):
+        if self.upstream is not None and operation.kept:
             if operation.name in OF_JOBS and self.runner is not None:
                 return await jobs_of(operation, wanted, self._here, self.upstream)
-            return await self.upstream.ask(operation, wanted)
+            answer = await self.upstream.ask(operation, wanted)
+            await asyncio.to_thread(wait_for_project, self.tree.site.root, operation.name, answer)
+            return answer
         if operation.kind is Kind.LONG and self.runner is not None:
             return JobStarted(await self.call(self.runner.start, operation, wanted, self.actor))
         return await self._here(operation, wanted)

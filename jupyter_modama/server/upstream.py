@@ -28,6 +28,7 @@ from jupyter_modama.core.errors import (
 )
 from jupyter_modama.core.model import Event
 from jupyter_modama.core.operations import Operation
+from jupyter_modama.server.following import wait_for_mounts
 from jupyter_modama.server.openapi import ServiceStatus
 
 THREADS = 8
@@ -142,6 +143,7 @@ class Upstream:
         with suppress(ModamaError):  # how it stands is asked anew
             for event in client.events(after, self._opened):
                 after = event.id
+                wait_for_mounts(event)
                 self._news(event)
         self._connection = None
         return after

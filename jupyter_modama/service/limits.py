@@ -1,10 +1,12 @@
-"""How much one person may ask: so many requests a minute, which come back one by one."""
+"""How much one person may ask: so many requests a minute, which come back one by one, and so many at a time."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from jupyter_modama.core.errors import TooManyRequests
 
@@ -41,3 +43,24 @@ class Limit:
     def _now(self, name: str) -> float:
         left, then = self._left.get(name, (float(self.a_minute), 0.0))
         return min(float(self.a_minute), left + (time.monotonic() - then) * self.a_minute / MINUTE_S)
+
+
+class AtOnce:
+    """How much of what one person asks is done at a time; used from the event loop only."""
+
+    def __init__(self, most: int, what: str) -> None:
+        self.most, self.what = most, what
+        self._open: Counter[int] = Counter()
+
+    @contextmanager
+    def of(self, uid: int) -> Iterator[None]:
+        """While the block runs. Raises: TooManyRequests, so that nobody keeps all threads waiting for themselves."""
+        if self._open[uid] >= self.most:
+            raise TooManyRequests(what=self.what, retry_after_s=1, limit=self.most)
+        self._open[uid] += 1
+        try:
+            yield
+        finally:
+            self._open[uid] -= 1
+            if not self._open[uid]:
+                del self._open[uid]

@@ -83,7 +83,7 @@ class Post:
             rows.append(now)
 
 
-def send(rules: MailRules, to: str, subject: str, text: str) -> None:
+def send(rules: MailRules, to: str, subject: str, text: str, message_id: str = "") -> None:
     """Hand a mail over to the site's mail server.
 
     Raises: Unreachable; Invalid where the subject or an address holds what no header can.
@@ -91,7 +91,8 @@ def send(rules: MailRules, to: str, subject: str, text: str) -> None:
     try:
         message = EmailMessage(policy=SMTP)
         message["From"], message["To"], message["Subject"] = rules.sender, to, subject
-        message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=rules.sender.rpartition("@")[2])
+        message["Date"] = formatdate()
+        message["Message-ID"] = message_id or make_msgid(domain=rules.sender.rpartition("@")[2])
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text)
     except ValueError as error:

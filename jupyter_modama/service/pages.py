@@ -227,6 +227,9 @@ class PathPage(PageHandler):
 
     async def show_path(self, actor: Actor, path: TreePath) -> None:
         """The page of a path, with what it says to programs."""
+        if not path:
+            self.show("browse")
+            return
         wanted = {"path": path.shown, "path_b64": path.b64}
         details = await self.ask(actor, "entry.show", **wanted)
         described = await self._described(actor, details, await self._address(actor, wanted))

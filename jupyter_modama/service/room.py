@@ -20,7 +20,8 @@ from jupyter_modama.server.openapi import contract
 from jupyter_modama.service.auth import Caller, Hub, actor_of, admit
 from jupyter_modama.service.events import Follower, News
 from jupyter_modama.service.jobs import JOB_OPERATIONS, AllJobs, ReadingJobs
-from jupyter_modama.service.limits import Limit
+from jupyter_modama.service.letters import Letters
+from jupyter_modama.service.limits import AtOnce, Limit
 from jupyter_modama.service.mail import Post
 from jupyter_modama.service.observing import Numbers
 from jupyter_modama.service.reading import Reading
@@ -31,8 +32,10 @@ from jupyter_modama.store.judge import is_in_group
 
 Of = TypeVar("Of")
 THREADS = 64  # they wait for the keeper and its workers, and compute nothing
+AT_ONCE = 12  # of them for one person
 SEEING = 8  # of them, for the question who is to hear of a change
 TIDY_S = 30.0
+LETTERS_S = 15.0
 
 
 class Room:
@@ -55,21 +58,30 @@ class Room:
         self.limit = Limit(
             rules.requests_a_minute, f"you have asked more than {rules.requests_a_minute} times a minute"
         )
+        self.at_once = AtOnce(AT_ONCE, f"more than {AT_ONCE} things are being done for you at this moment")
         self.numbers = Numbers(lambda: self.news.count, lambda: self.reading.counts)
         self.looks = Looks(settings.hub_api, lambda: self.call(self.keys.check))
         self.closing = asyncio.Event()
-        self._tidying: asyncio.Task[None] | None = None
+        self.letters = Letters(self.site, self.keys, settings.state / "letters.sqlite")
+        self._tidying: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
         """Begin to hear from the keeper, and go on with what was interrupted."""
         self.follower.start()
         self.threads.submit(self.reading_jobs.resume)
-        self._tidying = asyncio.create_task(self._tidy())
+        self._tidying.append(asyncio.create_task(self._tidy()))
+        if self.post.is_there:
+            self._tidying.append(asyncio.create_task(self._send_letters()))
 
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(TIDY_S)
             await self.call(self.reading.tidy)
+
+    async def _send_letters(self) -> None:
+        while True:
+            await self.call(self.letters.send)
+            await asyncio.sleep(LETTERS_S)
 
     async def call(self, function: Callable[..., Of], *args: Any) -> Of:
         """Run what may block on a thread, never on the event loop."""
@@ -97,7 +109,14 @@ class Room:
     # what ----------------------------------------------------------------------------------------------------------
 
     async def perform(self, operation: Operation, wanted: Any, actor: Actor) -> tuple[int, Any]:
-        """Have an operation done: the status of the answer, and the answer; of a long one its job."""
+        """Have an operation done: the status of the answer, and the answer; of a long one its job.
+
+        Raises: TooManyRequests, what the operation raises.
+        """
+        with self.at_once.of(actor.person.uid):
+            return await self._performed(operation, wanted, actor)
+
+    async def _performed(self, operation: Operation, wanted: Any, actor: Actor) -> tuple[int, Any]:
         if operation.kind is Kind.LONG:
             return 202, {"job": await self.call(self._begun, operation, wanted, actor)}
         answer = await self.call(self._answered, operation.name, wanted, actor)
@@ -173,8 +192,8 @@ class Room:
     async def close(self) -> None:
         """End what is kept; what was begun goes on at the keeper, or when a service starts again."""
         self.closing.set()
-        if self._tidying is not None:
-            self._tidying.cancel()
+        for task in self._tidying:
+            task.cancel()
         await asyncio.to_thread(self.follower.close)
         self.reading.close()
         await asyncio.to_thread(self.reading_jobs.close)

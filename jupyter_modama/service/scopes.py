@@ -52,7 +52,15 @@ CAPABILITIES = (
     Capability(
         "custom:modama:site:administer",
         "Do what administrators of the MODAMA site may do",
-        ("session.unseal", "path.seal", "path.unseal", "person.forget", "site.nightly"),
+        (
+            "session.unseal",
+            "session.decline_unseal",
+            "path.seal",
+            "path.unseal",
+            "person.forget",
+            "site.nightly",
+            "site.count",
+        ),
     ),
 )
 OPENED_BY = {name: row.scope for row in CAPABILITIES for name in row.operations}

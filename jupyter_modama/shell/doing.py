@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_modama.core.errors import Invalid, ManagedTree, ModamaError, NotFound
 from jupyter_modama.core.model import Actor, Job, JobPage, Located, Site, Via
-from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, Where, perform
+from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, perform
 from jupyter_modama.core.permalinks import LocateEntry, with_paths
 from jupyter_modama.shell import arguments
 from jupyter_modama.shell.progress import Bar, cancelled_by_ctrl_c
@@ -92,7 +92,7 @@ def _near(store: DiskStore, operation: Operation, wanted: Any) -> Any:
     managed = bool(store.site.managed_by)
     if managed and operation.name in OF_JOBS:
         return _job(store, operation, wanted)
-    if managed and (operation.changes or operation.where is Where.SITE):
+    if managed and operation.kept:
         return _asked(client_of(store.site, Via.CLI), operation, wanted)
     if operation.kind is Kind.LONG:
         return _long(store, operation, wanted)

@@ -38,9 +38,11 @@ from jupyter_modama.store.ingest import Ingest
 from jupyter_modama.store.jobs import JobFolder
 from jupyter_modama.store.judge import as_person, is_in_group
 from jupyter_modama.store.listing import Asked, Snapshots, sorted_by_stat, stamp_of
+from jupyter_modama.store.notices import NoticeBook
 from jupyter_modama.store.path_seals import DiskPathSeals
 from jupyter_modama.store.proof import DiskProof
 from jupyter_modama.store.sealing import DiskSealing
+from jupyter_modama.store.sizes import SizeBook
 from jupyter_modama.store.status import may, moment, stat_at
 
 _PROBLEMS = {errno.ENOENT: "it is gone", errno.EACCES: "you may not look at it", errno.EIO: "the disk cannot read it"}
@@ -89,6 +91,8 @@ class DiskStore:
         self._names_file = state / "names.lock"
         self.audit = FileAudit(state / "audit.jsonl", site.audit if keeps_tree else None)
         self.jobs = JobFolder(state / "jobs")
+        self.sizes = SizeBook(state / "sizes.sqlite")
+        self.notices = NoticeBook(state / "notices.sqlite")
         self.readers: Readers = NoReaders()
         self.index = Index(self.root_fd, site.root, cache or cache_folder(), lambda path: is_records(self.site, path))
         self.ids = IdIndex(self.index.file)
@@ -272,6 +276,11 @@ class DiskStore:
         with self.opened(path, PATH_ONLY, "looking at") as fd:
             found = os.fstatvfs(fd)
         return found.f_bavail * found.f_frsize if found.f_blocks else -1, found.f_favail if found.f_files else -1
+
+    def total_bytes(self, path: TreePath) -> int:
+        with self.opened(path, PATH_ONLY, "looking at") as fd:
+            found = os.fstatvfs(fd)
+        return found.f_blocks * found.f_frsize if found.f_blocks else -1
 
     def rule(self, path: TreePath) -> Rule:
         """Which rule of mode and ACL the kernel applies to the running person."""

@@ -11,11 +11,16 @@ import itertools
 import json
 import os
 import secrets
+import shutil
+import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from jupyter_modama.core.errors import (
@@ -33,6 +38,8 @@ from jupyter_modama.core.model import EntryKind, FormatCount, Person, Site, Summ
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Access, Check, Listing, Rule, Stat
 from jupyter_modama.core.removal import is_own_record
+from jupyter_modama.store.notices import NoticeBook
+from jupyter_modama.store.sizes import SizeBook
 from jupyter_modama.testing.memory_books import MemoryAudit, MemoryIds, MemoryJobs, NoReaders, NoSeals
 from jupyter_modama.testing.memory_gates import MemoryGates
 from jupyter_modama.testing.memory_sealing import MemoryProof, MemorySealing
@@ -282,6 +289,23 @@ class MemoryStore:
 
     def free_bytes(self, path: TreePath) -> tuple[int, int]:
         return -1, -1
+
+    def total_bytes(self, path: TreePath) -> int:
+        return -1
+
+    @cached_property
+    def sizes(self) -> SizeBook:
+        """As on a disk, in a folder that goes with this store."""
+        return SizeBook(self._kept_in() / "sizes.sqlite")
+
+    @cached_property
+    def notices(self) -> NoticeBook:
+        return NoticeBook(self._kept_in() / "notices.sqlite")
+
+    def _kept_in(self) -> Path:
+        folder = tempfile.mkdtemp(prefix="modama-memory-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
     def rule(self, path: TreePath) -> Rule:
         node = self._node(path)

@@ -69,14 +69,12 @@ def placed(people: Accounts, service: Account, admin: Account, admins: str, **ru
         ]
         services = [{"name": name, "api_token": token} for name, token in tokens.items()]
         everybody = {"alice": people.alice, "bob": people.bob, "carol": people.carol, "eve": eve, "dora": admin}
-        with (
-            made.keeper() as keeper,
-            running_hub(made, [*people, eve], services=services, roles=roles, rules=rules) as hub,
-        ):
-            place = Place(hub, made, keeper, everybody, tokens)
-            _fill(place)
-            yield place
-            if place.keeper is not keeper:
+        with made.keeper() as keeper:
+            with running_hub(made, [*people, eve], services=services, roles=roles, rules=rules) as hub:
+                place = Place(hub, made, keeper, everybody, tokens)
+                _fill(place)
+                yield place
+            if place.keeper is not keeper:  # its workers end with the service
                 place.keeper.end()
 
 

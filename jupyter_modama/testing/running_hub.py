@@ -99,7 +99,7 @@ class Hub:
     process: subprocess.Popen[bytes] | None = None
     log: Path = Path()
     words: list[str] = field(default_factory=list)
-    orphans: list[tuple[int, int]] = field(default_factory=list)
+    started: set[tuple[int, int]] = field(default_factory=set)  # all processes, with when each began
 
     @property
     def prefix(self) -> str:
@@ -167,12 +167,17 @@ class Hub:
         deadline = time.monotonic() + PATIENCE_S
         assert self.process is not None
         while True:
+            self._note_children()  # which outlive a hub that ends by itself
             assert self.process.poll() is None, self.said()
             assert time.monotonic() < deadline, self.said()
             with suppress(OSError):
                 if fine():
                     return
             time.sleep(0.2)
+
+    def _note_children(self) -> None:
+        if self.process is not None:
+            self.started.update(children(self.process.pid))
 
     def said(self) -> str:
         """What hub, proxy and service have written."""
@@ -189,7 +194,7 @@ class Hub:
     def kill_hub(self) -> None:
         """Kill the hub alone: its proxy and the service are orphans then, until it is started again."""
         assert self.process is not None
-        self.orphans += children(self.process.pid)
+        self._note_children()
         self.process.kill()
         self.process.wait(PATIENCE_S)
 
@@ -197,16 +202,21 @@ class Hub:
         """End the hub, and what it has started."""
         if self.process is None:
             return
-        mine = [*children(self.process.pid), *self.orphans]
+        self._note_children()
         if self.process.poll() is None:
             self.process.send_signal(how)
         self.process.wait(PATIENCE_S)
-        if how is not signal.SIGKILL:
-            for pid, started in mine:
-                if started_at(pid) == started:
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
         self.process = None
+        if how is not signal.SIGKILL:
+            self.sweep()
+
+    def sweep(self) -> None:
+        """End what is left of all that this hub has started."""
+        for pid, began in self.started:
+            if started_at(pid) == began:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        self.started.clear()
 
 
 @contextmanager
@@ -234,7 +244,10 @@ def running_hub(
         hub.start()
         yield hub
     finally:
-        hub.end()
+        try:
+            hub.end()
+        finally:
+            hub.sweep()
 
 
 def prepared_hub(
@@ -341,6 +354,7 @@ def children(pid: int) -> list[tuple[int, int]]:
     """The processes that a process has started, and theirs: each with when it began, since numbers are used again."""
     found: list[tuple[int, int]] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += [(int(child), started_at(int(child))), *children(int(child))]
+        with suppress(OSError):
+            for child in task.read_text().split():
+                found += [(int(child), started_at(int(child))), *children(int(child))]
     return found

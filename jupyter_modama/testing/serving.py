@@ -13,9 +13,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from jupyter_modama.testing.accounts import Account, _python
+from jupyter_modama.testing.running_hub import PACKAGES
 
 TOKEN = "a-token-for-tests"  # noqa: S105 - of a server that lives as long as a test
 STARTS_WITHIN_S = 120.0
+# The accounts of tests cannot enter the home of whoever runs them, where a Python can lie; so its packages are named.
+START = (
+    "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from jupyter_server.serverapp import main; sys.exit(main())"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +47,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(root: Path, folder: Path, port: int = 0, environ: Mapping[str, str] | None = None) -> Iterator[Served]:
-    """A Jupyter server on a data tree, with its files in a folder; ended with the block."""
+def served(
+    root: Path,
+    folder: Path,
+    port: int = 0,
+    environ: Mapping[str, str] | None = None,
+    account: Account | None = None,
+) -> Iterator[Served]:
+    """A Jupyter server on a data tree, with its files in a folder, of whoever runs this or of an account.
+
+    It ends with the block.
+    """
     port = port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     settings = {
@@ -58,6 +75,11 @@ def served(root: Path, folder: Path, port: int = 0, environ: Mapping[str, str] |
     }
     (folder / "config.json").write_text(json.dumps(settings), "utf-8")
     command = [sys.executable, "-m", "jupyter_server", "--config", str(folder / "config.json")]
+    person: dict[str, Any] = {}
+    if account is not None:
+        command = [_python(), "-I", "-c", START, PACKAGES, "--config", str(folder / "config.json")]
+        person = {"user": account.uid, "group": account.gid, "extra_groups": account.groups}
+        os.chown(folder, account.uid, account.gid)
     own = {name: str(folder / name.lower()) for name in ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
@@ -65,6 +87,7 @@ def served(root: Path, folder: Path, port: int = 0, environ: Mapping[str, str] |
             stdout=log,
             stderr=log,
             cwd=folder,
+            **person,
             env={**os.environ, **own, "JUPYTER_RUNTIME_DIR": str(folder / "runtime"), **(environ or {})},
         )
     try:

@@ -86,6 +86,7 @@ class Plan:
     mounts: str = "live"
     port: int = 0  # of the hub; 0: any
     environment: Mapping[str, str] = field(default_factory=dict)
+    more: str = ""  # lines of the hub's configuration
 
 
 @dataclass
@@ -187,7 +188,7 @@ def _write_files(plan: Plan, url: str, ports: Mapping[str, int]) -> None:
         raise RuntimeError("configurable-http-proxy is missing; `make setup` gets it")
     site = str(folder / "site.toml")
     (folder / "jupyterhub_config.py").write_text(
-        CONFIG.format(site=site, proxy=[proxy], environment=dict(plan.environment), **ports)
+        CONFIG.format(site=site, proxy=[proxy], environment=dict(plan.environment), **ports) + plan.more
     )
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ def plan_applied() -> Iterator[Line]:
             (root / "adhoc" / f"project-{number:04d}" / "s1" / "raw").mkdir(parents=True)
         site = Site(root=str(root), hub=HubRules(mounts="plan"))
         looked: list[float] = []
+        worked: list[float] = []
 
         def look() -> dict[str, Any]:
             fd, begin = os.open(root, os.O_PATH), time.perf_counter()
@@ -47,10 +49,12 @@ def plan_applied() -> Iterator[Line]:
         plan = look()
 
         def ours() -> float:
-            return apart(lambda: _ours(plan))
+            wall, processor = apart(lambda: _ours(plan))
+            worked.append(processor)
+            return wall
 
         def mount_each() -> float:
-            return apart(lambda: _each(plan))
+            return apart(lambda: _each(plan))[0]
 
         found = interleaved(ROUNDS, {"ours": ours, "mount --bind": mount_each}, lambda name: look())
     mine, peer = median(found["ours"]), median(found["mount --bind"])
@@ -61,6 +65,7 @@ def plan_applied() -> Iterator[Line]:
         seconds(mine),
         "<= 0.2 s",
         mine <= BUDGET_S,
+        f"{seconds(median(worked))} of it on a processor; "
         f"looking for the projects and their sealed folders before took {seconds(median(looked))}; "
         f"the peer, one program for each mount, {peer / mine:.0f}x as long",
         found,
@@ -71,8 +76,8 @@ def _ours(plan: dict[str, Any]) -> None:
     report = launcher.Report(plan)
     root = os.open(plan["root"], os.O_PATH | os.O_DIRECTORY)
     launcher.mount_tree(plan, root, report)
-    assert (report.made, report.skipped) == (PROJECTS, []), report.skipped[:3]
-    assert len(os.listdir(f"{plan['target']}/adhoc")) == PROJECTS
+    assert report.made == len(plan["mounts"]) >= PROJECTS, report.skipped[:3]
+    assert len(os.listdir(f"{plan['target']}/adhoc")) >= PROJECTS
 
 
 def _each(plan: dict[str, Any]) -> None:
@@ -82,25 +87,28 @@ def _each(plan: dict[str, Any]) -> None:
         target = Path(view + mount["target"][len(plan["target"]) :])
         target.mkdir(parents=True)
         subprocess.run(["mount", "--bind", mount["source"], target], check=True)
-    assert len(os.listdir(f"{view}/adhoc")) == PROJECTS
+    assert len(os.listdir(f"{view}/adhoc")) >= PROJECTS
 
 
-def apart(work: Callable[[], None]) -> float:
-    """Seconds of some work in a process with a mount namespace of its own, without the start of that process."""
+def apart(work: Callable[[], None]) -> tuple[float, float]:
+    """Seconds of some work in a process with a mount namespace of its own, without its start: all, and working."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
         code = 1
         try:
             launcher.own_namespace()
-            begin = time.perf_counter()
+            begin, worked = time.perf_counter(), time.process_time()
             work()
-            os.write(write, str(time.perf_counter() - begin).encode("ascii"))
+            os.write(write, f"{time.perf_counter() - begin} {time.process_time() - worked}".encode("ascii"))
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     os.close(write)
     with os.fdopen(read) as told:
         answer = told.read()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "the measured process ended early"
-    return float(answer)
+    wall, processor = map(float, answer.split())
+    return wall, processor

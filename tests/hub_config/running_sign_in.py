@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
+# A folder with another version of the hub, from `pip install --no-deps --target FOLDER jupyterhub==5.5.4`.
+OTHER = os.environ.get("MODAMA_TEST_HUB", "")
 PATIENCE_S = 90.0
 # What comes after the call wins: free ports, no service, no servers.
 AFTER = """
@@ -97,7 +99,10 @@ def written(folder: Path, port: int, sign_in: str, more: str = "") -> Path:
 def started(folder: Path) -> subprocess.Popen[bytes]:
     """The hub's process; what it says is in `hub.log`."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "MODAMA_ROOT"))}
-    environment |= {"MODAMA_SITE": str(folder / "site.toml"), "PYTHONPATH": str(REPOSITORY)}
+    environment |= {
+        "MODAMA_SITE": str(folder / "site.toml"),
+        "PYTHONPATH": os.pathsep.join([*filter(None, [OTHER]), str(REPOSITORY)]),
+    }
     with (folder / "hub.log").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "jupyterhub", "-f", str(folder / "jupyterhub_config.py")],

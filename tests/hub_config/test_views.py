@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import select
@@ -18,6 +19,7 @@ import pytest
 from hub_config import launcher, views
 from hub_config.discover import PACKAGE
 from hub_config.plan import MountKind
+from hub_config.spawner import asked_for_view
 from jupyter_modama.core.model import Site
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Account, Accounts
@@ -59,9 +61,14 @@ def until(fine: Callable[[], bool], what: str = "") -> None:
 @pytest.fixture
 def site_file(root: Path) -> Iterator[Path]:
     with trees.reachable_folder() as folder:
-        file = folder / "site.toml"
-        file.write_text(f'[site]\nname = "er-c"\nroot = "{root}"\n\n[areas.adhoc]\n\n[hub]\nmounts = "live"\n')
-        yield file
+        yield live_site_file(root, folder)
+
+
+def live_site_file(root: Path, folder: Path) -> Path:
+    """A site file with live views."""
+    file = folder / "site.toml"
+    file.write_text(f'[site]\nname = "er-c"\nroot = "{root}"\n\n[areas.adhoc]\n\n[hub]\nmounts = "live"\n')
+    return file
 
 
 @contextlib.contextmanager
@@ -228,6 +235,13 @@ def all_views(site_file: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
+    with folder_of_views() as made:
+        yield made
+
+
+@contextlib.contextmanager
+def folder_of_views() -> Iterator[Path]:
+    """A folder for views, whose mounts go at the end."""
     made = Path(f"/run/modama-test-{os.getpid()}")
     made.mkdir(mode=0o755)
     try:
@@ -290,3 +304,15 @@ def test_a_container_sees_the_view_change(root: Path, people: Accounts, site_fil
             set_members(root / "adhoc" / "one")
             until(lambda: listed() == "two", "the end of the first")
             container.stdin.close()
+
+
+def test_the_hub_asks_for_a_view_by_making_its_folder(
+    root: Path, people: Accounts, site_file: Path, folder: Path
+) -> None:
+    """And says so where nobody keeps views."""
+    path = str(folder / people.alice.login)
+    [missing] = asyncio.run(asked_for_view(path, 0.3))
+    assert "python -m hub_config.views" in missing.why
+    with all_views(site_file, folder):
+        assert asyncio.run(asked_for_view(path, PATIENCE_S)) == []
+    assert os.path.ismount(path)

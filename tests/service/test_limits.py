@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_modama.core.errors import TooManyRequests
 from jupyter_modama.service import limits
-from jupyter_modama.service.limits import Limit
+from jupyter_modama.service.limits import AtOnce, Limit
 
 
 class Clock:
@@ -58,3 +58,18 @@ def test_many_names_use_up_no_memory(clock: Clock, monkeypatch: pytest.MonkeyPat
     assert len(limit._left) == 10
     with pytest.raises(TooManyRequests):
         limit.count("99")
+
+
+def test_one_person_has_so_many_things_done_at_a_time(clock: Clock) -> None:
+    """What has ended, however, makes room; others have room of their own."""
+    at_once = AtOnce(2, "x")
+    with at_once.of(1), at_once.of(1):
+        with pytest.raises(TooManyRequests), at_once.of(1):
+            pass
+        with at_once.of(2):
+            pass
+    with pytest.raises(ValueError, match="broken"), at_once.of(1):
+        raise ValueError("broken")
+    with at_once.of(1), at_once.of(1):
+        pass
+    assert not at_once._open

@@ -975,6 +975,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/site.count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Count how large all projects are, and which sessions are quiet; those that were counted longest ago first. */
+        post: operations["site.count"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/site.nightly": {
         parameters: {
             query?: never;
@@ -986,6 +1003,24 @@ export interface paths {
         put?: never;
         /** End memberships whose last day is over, finish cut-off changes, and mend what grants too much or too little. */
         post: operations["site.nightly"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/site.overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how large the site and its projects are, how they grow, and what wants an administrator's look. */
+        get: operations["site.overview.get"];
+        put?: never;
+        /** Show how large the site and its projects are, how they grow, and what wants an administrator's look. */
+        post: operations["site.overview"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1104,6 +1139,11 @@ export interface components {
             /** @default  */
             path_b64: string;
         };
+        /** CountSite */
+        CountSite: {
+            /** @default  */
+            area: string;
+        };
         /** CreateProject */
         CreateProject: {
             name: string;
@@ -1147,6 +1187,22 @@ export interface components {
             reason: string;
             /** @default  */
             path_b64: string;
+        };
+        /**
+         * DiskState
+         * @description -1: the file system does not say, or it was not watched for long enough.
+         */
+        DiskState: {
+            /** @default -1 */
+            total_bytes: number;
+            /** @default -1 */
+            free_bytes: number;
+            /** @default -1 */
+            free_files: number;
+            /** @default null */
+            growth_a_day: number | null;
+            /** @default null */
+            days_until_full: number | null;
         };
         /** DoctorReport */
         DoctorReport: {
@@ -1726,6 +1782,12 @@ export interface components {
             /** @default  */
             sentence: string;
         };
+        /**
+         * Only
+         * @description Which projects are wanted.
+         * @enum {unknown}
+         */
+        Only: "all" | "gone" | "quiet" | "requests" | "unsealed";
         /** OpenInLibertem */
         OpenInLibertem: {
             /** @default  */
@@ -1892,11 +1954,44 @@ export interface components {
             cursor: string;
         };
         /**
+         * ProjectSize
+         * @description One project, as it was when it was counted; `grown_bytes` in the last `grown_days`, None where not known.
+         */
+        ProjectSize: {
+            project: string;
+            owners: components["schemas"]["Person"][];
+            owners_gone: number;
+            size_bytes: number;
+            files: number;
+            counted_at: string;
+            grown_bytes: number | null;
+            grown_days: number;
+            sessions: number;
+            unsealed: number;
+            quiet: number;
+            requests: number;
+            /** @default  */
+            path_b64: string;
+        };
+        /**
          * Protection
          * @description How `raw` is protected: by the immutable flag, or by write permission taken away (its owner can give it back).
          * @enum {unknown}
          */
         Protection: "immutable" | "none" | "read-only";
+        /**
+         * QuietSession
+         * @description A session that is not sealed, and in which nothing has changed since some time.
+         */
+        QuietSession: {
+            project: string;
+            session: string;
+            since: string;
+            size_bytes: number;
+            files: number;
+            /** @default  */
+            path_b64: string;
+        };
         /** ReadMetadata */
         ReadMetadata: {
             /** @default  */
@@ -2207,6 +2302,22 @@ export interface components {
         ShowJob: {
             id: string;
         };
+        /**
+         * ShowOverview
+         * @description `search`: a part of a project's path or of an owner's login; `sort`: one of SORTS, with - before it downwards.
+         */
+        ShowOverview: {
+            /** @default  */
+            search: string;
+            /** @default all */
+            only: components["schemas"]["Only"];
+            /** @default project */
+            sort: string;
+            /** @default 100 */
+            limit: number;
+            /** @default  */
+            cursor: string;
+        };
         /** ShowProject */
         ShowProject: {
             project: string;
@@ -2232,6 +2343,58 @@ export interface components {
             dtype: string;
             /** @default [] */
             axes: components["schemas"]["Axis"][];
+        };
+        /**
+         * SiteCount
+         * @description How many `projects` were counted; which could not be.
+         */
+        SiteCount: {
+            /** @default 0 */
+            projects: number;
+            /** @default [] */
+            problems: string[];
+            /** @default  */
+            sentence: string;
+        };
+        /**
+         * SiteOverview
+         * @description `counted_at`: when the oldest of the counts was made, None where nothing was counted yet.
+         */
+        SiteOverview: {
+            disk: components["schemas"]["DiskState"];
+            totals: components["schemas"]["SiteTotals"];
+            items: components["schemas"]["ProjectSize"][];
+            total: number;
+            /** @default [] */
+            quiet: components["schemas"]["QuietSession"][];
+            /** @default 0 */
+            quiet_days: number;
+            /** @default null */
+            counted_at: string | null;
+            /** @default  */
+            cursor: string;
+        };
+        /**
+         * SiteTotals
+         * @description Of all projects that were counted.
+         */
+        SiteTotals: {
+            /** @default 0 */
+            projects: number;
+            /** @default 0 */
+            size_bytes: number;
+            /** @default 0 */
+            files: number;
+            /** @default 0 */
+            sessions: number;
+            /** @default 0 */
+            unsealed: number;
+            /** @default 0 */
+            quiet: number;
+            /** @default 0 */
+            requests: number;
+            /** @default 0 */
+            gone: number;
         };
         /** SortFolder */
         SortFolder: {
@@ -5011,6 +5174,39 @@ export interface operations {
             };
         };
     };
+    "site.count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CountSite"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "site.nightly": {
         parameters: {
             query?: never;
@@ -5031,6 +5227,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "site.overview.get": {
+        parameters: {
+            query?: {
+                search?: string;
+                only?: string;
+                sort?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteOverview"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "site.overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShowOverview"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteOverview"];
                 };
             };
             /** @description an error */

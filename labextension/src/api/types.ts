@@ -18,13 +18,15 @@ export type ModamaEvent = Schemas['Event'];
 export type OpenedInLibertem = Schemas['OpenedInLibertem'];
 export type Person = Schemas['Person'];
 export type Project = Schemas['Project'];
+export type ProjectSize = Schemas['ProjectSize'];
 export type SealSurvey = Schemas['SealSurvey'];
 export type Session = Schemas['Session'];
 export type SessionState = Schemas['SessionState'];
+export type SiteOverview = Schemas['SiteOverview'];
+export type UnsealRequest = Schemas['UnsealRequest'];
 export type Signal = Schemas['Signal'];
 export type Status = Schemas['Status'];
 export type ServiceStatus = Schemas['ServiceStatus'];
-export type UnsealRequest = Schemas['UnsealRequest'];
 
 /** An error as it travels (RFC 9457), with its facts as further fields. */
 export interface Problem {

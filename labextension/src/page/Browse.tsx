@@ -1,10 +1,11 @@
 import { useEffect, useState } from 'react';
 import { at, type Located } from '../api/client';
 import type { EntryDetails } from '../api/types';
-import { bytes, moment } from '../services/format';
+import { moment } from '../services/format';
 import { partOf } from '../services/part';
-import { useAnswer, useModama, useTrans } from '../ui/context';
+import { useAnswer, useModama, useTrans, useValue } from '../ui/context';
 import { FileView } from '../ui/FileView';
+import { Icon } from '../ui/icons';
 import { Box, Facts, Loading, ProblemBox } from '../ui/parts';
 import { StateBadge } from '../ui/state';
 import { AccessPanel } from './AccessPanel';
@@ -35,7 +36,11 @@ export function Browse({ site }: { site: PageSite }): JSX.Element {
     return (
         <div className="mp-browse">
             <Way here={here} base={base} top={site.name} go={go} />
-            <Shown key={here.path_b64 ?? here.path} here={here} base={base} go={go} />
+            {here.path === '' ? (
+                <Areas base={base} go={go} />
+            ) : (
+                <Shown key={here.path_b64 ?? here.path} here={here} base={base} go={go} />
+            )}
         </div>
     );
 }
@@ -74,12 +79,55 @@ function Shown({ here, base, go }: Walking): JSX.Element {
     );
 }
 
+/** The top: the areas, of which everybody may know. */
+function Areas({ base, go }: Omit<Walking, 'here'>): JSX.Element {
+    const { server } = useModama();
+    const trans = useTrans();
+    const state = useValue(server.state);
+    const areas = state.kind === 'ready' ? state.status.areas : [];
+    return (
+        <section className="mp-main" aria-label={trans.__('Areas')}>
+            <h1>{trans.__('All data')}</h1>
+            <ul className="mp-areas">
+                {areas.map(name => (
+                    <li key={name}>
+                        <Icon name="folder" /> <PathLink to={{ path: name }} {...{ base, go }} />
+                    </li>
+                ))}
+            </ul>
+        </section>
+    );
+}
+
+/** A link to a path's page, which a plain click follows without loading the page anew. */
+function PathLink({
+    to,
+    base,
+    go,
+    name = to.path
+}: Omit<Walking, 'here'> & { to: Located; name?: string }): JSX.Element {
+    return (
+        <a
+            href={base + encoded(to)}
+            onClick={event => {
+                if (isPlain(event)) {
+                    event.preventDefault();
+                    go(to);
+                }
+            }}
+        >
+            {name}
+        </a>
+    );
+}
+
 function Head({ details }: { details: EntryDetails }): JSX.Element {
     const trans = useTrans();
     const { entry, session, session_state, in_raw } = details;
+    const isFolder = entry.kind === 'folder'; // a file says this below, beside its picture
     return (
         <div className="mp-head">
-            <h1>{entry.name || trans.__('All data')}</h1>
+            <h1>{entry.name}</h1>
             {session_state && (
                 <p>
                     {trans.__('Session %1:', session)} <StateBadge state={session_state} />
@@ -92,9 +140,8 @@ function Head({ details }: { details: EntryDetails }): JSX.Element {
             )}
             <Facts
                 rows={[
-                    [trans.__('Size'), entry.kind === 'file' ? bytes(entry.size_bytes) : ''],
-                    [trans.__('Modified'), moment(entry.modified)],
-                    [trans.__('Owner'), details.owner?.display || entry.owner],
+                    [trans.__('Modified'), isFolder && moment(entry.modified)],
+                    [trans.__('Owner'), isFolder && (details.owner?.display || entry.owner)],
                     ['SHA-256', details.sha256 && <code className="mp-sum">{details.sha256}</code>]
                 ]}
             />
@@ -116,17 +163,7 @@ function Way({ here, base, top, go }: Walking & { top: string }): JSX.Element {
                 {steps.map(([name, to], index) => (
                     <li key={`${index} ${name}`}>
                         {index < steps.length - 1 ? (
-                            <a
-                                href={base + encoded(to)}
-                                onClick={event => {
-                                    if (isPlain(event)) {
-                                        event.preventDefault();
-                                        go(to);
-                                    }
-                                }}
-                            >
-                                {name}
-                            </a>
+                            <PathLink {...{ to, base, go, name }} />
                         ) : (
                             <span aria-current="page">{name}</span>
                         )}

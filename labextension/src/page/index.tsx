@@ -17,6 +17,7 @@ import { encoded } from './urls';
 import '../../style/index.css';
 import '../../src/page/theme.css';
 import '../../src/page/pages.css';
+import '../../src/page/administration.css';
 
 /** A change carries what only a page of this origin can read: the page's own value, or that of its cookie. */
 function xsrf(site: PageSite): string {

@@ -1,5 +1,5 @@
 import type { Api, Located } from '../api/client';
-import type { Entry, Project, Session } from '../api/types';
+import type { Entry, Project, Session, UnsealRequest } from '../api/types';
 import type { Host } from '../ui/host';
 import { Jobs } from './jobs';
 import { News } from './news';
@@ -17,10 +17,10 @@ export type Ask =
     | { kind: 'members'; project: Project }
     | { kind: 'visibility'; project: Project }
     | { kind: 'transfer'; project: Project }
+    | { kind: 'decline-unseal'; request: UnsealRequest }
     | { kind: 'adopt'; project: Project }
     | { kind: 'rights'; project: Project }
     | { kind: 'request-unseal'; session: Session }
-    | { kind: 'decline-unseal'; session: Session }
     | { kind: 'seal'; session: Session }
     | { kind: 'unseal'; session: Session }
     | { kind: 'explain'; entry: Located }

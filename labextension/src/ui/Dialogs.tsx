@@ -39,7 +39,7 @@ export function Dialogs(): JSX.Element | null {
         case 'request-unseal':
             return <RequestUnsealDialog session={asked.session} />;
         case 'decline-unseal':
-            return <DeclineUnsealDialog session={asked.session} />;
+            return <DeclineUnsealDialog request={asked.request} />;
         case 'seal':
             return <SealDialog session={asked.session} />;
         case 'unseal':

@@ -54,16 +54,16 @@ export function RequestUnsealDialog({ session }: { session: Session }): JSX.Elem
 }
 
 /** Say no to a request, and why. */
-export function DeclineUnsealDialog({ session }: { session: Session }): JSX.Element {
+export function DeclineUnsealDialog({ request }: { request: UnsealRequest }): JSX.Element {
     const modama = useModama();
     const { api, ask } = modama;
     const trans = useTrans();
     const [reason, setReason] = useState('');
     const submit = useSubmit(async () => {
-        const { project, name, path_b64 } = session;
+        const { project, session, path_b64 } = request;
         await api.call('session.decline_unseal', {
             project,
-            session: name,
+            session,
             path_b64: path_b64 || undefined,
             reason
         });
@@ -72,12 +72,12 @@ export function DeclineUnsealDialog({ session }: { session: Session }): JSX.Elem
     });
     return (
         <Modal
-            title={trans.__('Decline to unseal “%1”', session.name)}
+            title={trans.__('Decline to unseal “%1”', request.session)}
             action={trans.__('Decline')}
             disabled={reason.trim() === '' || submit.busy}
             onAction={submit.run}
         >
-            {session.request && <Asked request={session.request} />}
+            <Asked request={request} />
             <p>
                 {trans.__(
                     'The session stays sealed. The members of the project see your name and your reason.'
@@ -107,7 +107,7 @@ export function UnsealRequestBox({ session }: { session: Session }): JSX.Element
                 </p>
             ) : (
                 actions.includes('unseal') && (
-                    <Button onClick={() => ask.set({ kind: 'decline-unseal', session })}>
+                    <Button onClick={() => ask.set({ kind: 'decline-unseal', request })}>
                         {trans.__('Decline…')}
                     </Button>
                 )
