@@ -49,6 +49,7 @@ from jupyter_modama.core.seal_state import (
     session_asked_for,
 )
 from jupyter_modama.core.sessions import session_at
+from jupyter_modama.core.since import since_record
 from jupyter_modama.core.surveying import check_way, open_writers
 from jupyter_modama.core.verifying import compared, hashed_files, mismatch
 
@@ -183,6 +184,7 @@ def _record(
         raise StorageError(what=f"reading “{broken[0].path.shown}” for its checksum", why=broken[0].error)
     yield Progress("recording", 0, 0)
     manifest, entries = store.proof.write_manifest(where.session, where.raw.name, hashed, looked)
+    changes = store.proof.write_changes(where.session)
     yield from _metadata(store, where, [h.path for h in hashed])
     yield Progress("checking", 0, found.files)
     _look_once_more(store, where, by, hashed, looked)
@@ -202,6 +204,7 @@ def _record(
         "protection": by.value,
         "manifest_sha256": manifest,
         "entries_sha256": entries,
+        **since_record(changes),
     }
     store.write_record(where.session, SEAL, record)
     _end(store, where, by)

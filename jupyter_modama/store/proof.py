@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
 import stat
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from jupyter_modama.core.errors import ModamaError, NotAllowed, NotFound, RecordCorrupt
 from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.model import Protection
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.store import flags, links, manifest, records
+from jupyter_modama.store import differences, flags, links, manifest, records
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
 from jupyter_modama.store.hashing import Hashed, Wanted
 from jupyter_modama.store.look import Looked
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
 HASHES = "hashes.jsonl"
 ENTRIES = "manifest.jsonl"
 METADATA = "metadata.jsonl"
+CHANGES = "changes.jsonl"
+PUT_AWAY = (ENTRIES, METADATA, CHANGES, "seal.json")
 OLD = "old"
 LEFTOVER = re.compile(
-    r"^\.(manifest-sha256\.txt|manifest\.jsonl|metadata\.jsonl|seal\.json|sealing\.json)\.[0-9a-f]{8}$"
+    r"^\.(manifest-sha256\.txt|manifest\.jsonl|metadata\.jsonl|changes\.jsonl|seal\.json|sealing\.json)\.[0-9a-f]{8}$"
 )
 LARGEST_MANIFEST = 4 << 30
 
@@ -61,18 +64,23 @@ class DiskProof:
             finally:
                 os.close(box)
 
+    @contextmanager
+    def _record_file(self, session: TreePath, name: str) -> Iterator[BinaryIO]:
+        """One of our files in the session's records, an empty one where it cannot be believed."""
+        trusted = self.store.trusted_at(session)
+        with ExitStack() as kept:
+            try:
+                fd = kept.enter_context(self.store.opened(session / RECORDS / name, FILE, "reading"))
+                status = os.fstat(fd)
+                believed = trusted(status.st_uid) and not status.st_mode & 0o022 and stat.S_ISREG(status.st_mode)
+            except (NotFound, NotAllowed):
+                believed = False
+            yield kept.enter_context(open(fd, "rb", closefd=False)) if believed else io.BytesIO()
+
     def _record_bytes(self, session: TreePath, name: str) -> bytes:
         """The bytes of one of our files in the session's records, nothing where it cannot be believed."""
-        trusted = self.store.trusted_at(session)
-        try:
-            with self.store.opened(session / RECORDS / name, FILE, "reading") as fd:
-                status = os.fstat(fd)
-                if not trusted(status.st_uid) or status.st_mode & 0o022:
-                    return b""
-                with open(fd, "rb", closefd=False) as file:
-                    return file.read(LARGEST_MANIFEST)
-        except (NotFound, NotAllowed):
-            return b""
+        with self._record_file(session, name) as file:
+            return file.read(LARGEST_MANIFEST)
 
     def write_manifest(
         self, session: TreePath, prefix: str, hashed: Sequence[Hashed], looked: Looked
@@ -93,6 +101,48 @@ class DiskProof:
             records.replace(box, ENTRIES, entries, 0o444)
         return _sha256(text), _sha256(entries)
 
+    def write_changes(self, session: TreePath) -> differences.Differences | None:
+        """Hold the entries just written against those of the seal before; None where there was none.
+
+        Disk: every difference in `.modama/changes.jsonl`, one a line; no such file where there is nothing to compare.
+        """
+        with self.box(session) as box:
+            _thaw(box, CHANGES)
+            with suppress(FileNotFoundError):
+                os.unlink(CHANGES, dir_fd=box)
+            name, seal = self._seal_before(session, box)
+            if not name:
+                return None
+            found = differences.Differences(str(seal["at"]))
+            try:
+                with (
+                    self._record_file(session, f"{OLD}/{name}/{ENTRIES}") as then,
+                    self._record_file(session, ENTRIES) as now,
+                    records.replacing(box, CHANGES, 0o444) as fd,
+                    open(fd, "wb", closefd=False) as file,
+                ):
+                    file.writelines(differences.told(seal, then, now, found))
+            except ValueError as error:
+                return differences.unknown(found.sealed_at, error)
+            return found
+
+    def _seal_before(self, session: TreePath, box: int) -> tuple[str, dict[str, Any]]:
+        """The last seal that was put away: the name of its folder in `.modama/old`, and its record."""
+        try:
+            old = os.open(OLD, FOLDER, dir_fd=box)
+        except FileNotFoundError:
+            return "", {}
+        try:
+            names = sorted(os.listdir(old), reverse=True)
+        finally:
+            os.close(old)
+        for name in names:
+            with suppress(ValueError, KeyError, TypeError):
+                seal = json.loads(self._record_bytes(session, f"{OLD}/{name}/seal.json"))
+                datetime.fromisoformat(seal["at"])
+                return name, seal
+        return "", {}
+
     def write_metadata(self, session: TreePath, rows: Sequence[dict[str, Any]]) -> None:
         """Keep what instruments wrote into the files, one JSON object a file."""
         text = b"".join(json.dumps(row, default=str).encode() + b"\n" for row in rows)
@@ -105,7 +155,7 @@ class DiskProof:
         with self._folder(session, "protecting the manifest of") as fd:
             _freeze(fd, manifest.NAME, by)
         with self.box(session) as box:
-            for name in ("seal.json", ENTRIES, METADATA):
+            for name in PUT_AWAY:
                 _freeze(box, name, by)
             with suppress(FileNotFoundError):
                 os.unlink(HASHES, dir_fd=box)
@@ -113,22 +163,20 @@ class DiskProof:
     def retire(self, session: TreePath) -> None:
         """Put manifest and seal away under `.modama/old/<time>/`, so that nothing of it is lost."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
-        with self.box(session) as box, self._folder(session, "putting away the seal of") as parent:
+        with ExitStack() as kept:
+            box = kept.enter_context(self.box(session))
+            parent = kept.enter_context(self._folder(session, "putting away the seal of"))
             old = _folder_in(box, OLD)
-            try:
-                away = _folder_in(old, stamp)
-                try:
-                    with suppress(FileNotFoundError):
-                        os.unlink(HASHES, dir_fd=box)
-                    for folder, name in ((parent, manifest.NAME), (box, ENTRIES), (box, METADATA), (box, "seal.json")):
-                        _thaw(folder, name)
-                        with suppress(FileNotFoundError):
-                            os.rename(name, name, src_dir_fd=folder, dst_dir_fd=away)
-                    os.fsync(away)
-                finally:
-                    os.close(away)
-            finally:
-                os.close(old)
+            kept.callback(os.close, old)
+            away = _folder_in(old, stamp)
+            kept.callback(os.close, away)
+            with suppress(FileNotFoundError):
+                os.unlink(HASHES, dir_fd=box)
+            for folder, name in ((parent, manifest.NAME), *((box, name) for name in PUT_AWAY)):
+                _thaw(folder, name)
+                with suppress(FileNotFoundError):
+                    os.rename(name, name, src_dir_fd=folder, dst_dir_fd=away)
+            os.fsync(away)
 
     def tidy(self, session: TreePath) -> None:
         """Remove the half-written files that a crash of ours left; called by whoever holds the session's lock."""

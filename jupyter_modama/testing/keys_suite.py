@@ -188,6 +188,15 @@ class KeysSuite:
         assert done(keys, admin, "session.unseal", **NAMED, reason="a wrong file")["state"] == "writable"
         assert people.alice.appends(raw / "a.dat")
 
+    def test_next_seal_says_what_changed(self, keys: Keys, raw: Path, people: Accounts) -> None:
+        """Since the one that was undone."""
+        first = done(keys, people.alice, "session.seal", **NAMED)["seal"]
+        done(keys, people.alice, "session.undo_seal", **NAMED)
+        assert people.alice.appends(raw / "a.dat")
+        since = done(keys, people.alice, "session.seal", **NAMED)["seal"]["since"]
+        assert (first["since"], since["sealed_at"]) == (None, first["at"])
+        assert (since["new"], since["first_changed"], since["missing"]) == (0, ["raw/a.dat"], 0)
+
     def test_sealer_undoes(self, keys: Keys, raw: Path, people: Accounts) -> None:
         done(keys, people.alice, "session.seal", **NAMED)
         assert done(keys, people.alice, "session.undo_seal", **NAMED)["state"] == "writable"

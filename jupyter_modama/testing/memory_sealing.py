@@ -13,7 +13,7 @@ from jupyter_modama.core.errors import ModamaError, RecordCorrupt
 from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.model import EntryKind, Protection, Writer
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.store import manifest
+from jupyter_modama.store import differences, manifest
 from jupyter_modama.store.hashing import Hashed
 from jupyter_modama.store.look import Looked
 from jupyter_modama.store.manifest import Line, Recorded
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from jupyter_modama.testing.memory import MemoryStore, Node
 
 WRITE_BITS = 0o222
-ENTRIES, METADATA = "manifest.jsonl", "metadata.jsonl"
+ENTRIES, METADATA, CHANGES = "manifest.jsonl", "metadata.jsonl", "changes.jsonl"
+PUT_AWAY = (ENTRIES, METADATA, CHANGES, "seal.json")
 
 
 class MemorySealing:
@@ -147,6 +148,21 @@ class MemoryProof:
         self._written(self._box(session), ENTRIES, entries)
         return _sha256(text), _sha256(entries)
 
+    def write_changes(self, session: TreePath) -> differences.Differences | None:
+        box = self._box(session)
+        box.inner.pop(CHANGES, None)
+        seals = box.inner["old"].inner if "old" in box.inner else {}
+        before = next(
+            (seals[name].inner for name in sorted(seals, reverse=True) if "seal.json" in seals[name].inner), None
+        )
+        if before is None:
+            return None
+        seal = json.loads(before["seal.json"].text)
+        found = differences.Differences(seal["at"])
+        then, now = (folder[ENTRIES].text.splitlines(keepends=True) for folder in (before, box.inner))
+        self._written(box, CHANGES, b"".join(differences.told(seal, then, now, found)))
+        return found
+
     def write_metadata(self, session: TreePath, rows: Sequence[dict[str, Any]]) -> None:
         text = b"".join(json.dumps(row, default=str).encode() + b"\n" for row in rows)
         self._written(self._box(session), METADATA, text)
@@ -154,7 +170,7 @@ class MemoryProof:
     def _ours(self, session: TreePath) -> list[tuple[Node, str]]:
         """What a seal wrote: in which folder, and the name."""
         parent, box = self.store._node(session), self._box(session)
-        found = ((parent, manifest.NAME), (box, ENTRIES), (box, METADATA), (box, "seal.json"))
+        found = ((parent, manifest.NAME), *((box, name) for name in PUT_AWAY))
         return [(folder, name) for folder, name in found if name in folder.inner]
 
     def freeze(self, session: TreePath, by: Protection) -> None:
@@ -165,7 +181,7 @@ class MemoryProof:
     def retire(self, session: TreePath) -> None:
         box = self._box(session)
         old = box.inner.get("old") or self.store._made(box, "old", EntryKind.FOLDER, None, None)
-        away = self.store._made(old, secrets.token_hex(8), EntryKind.FOLDER, None, None)
+        away = self.store._made(old, f"{len(old.inner):08}", EntryKind.FOLDER, None, None)
         for folder, name in self._ours(session):
             away.inner[name] = folder.inner.pop(name)
             away.inner[name].immutable = False

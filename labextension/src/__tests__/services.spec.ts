@@ -236,6 +236,20 @@ describe('long operations', () => {
     });
 
     test.each([
+        [null, 'Sealing “s”: done.'],
+        [
+            { sentence: 'since the seal of then: 1 new file' },
+            'Sealing “s”: done; since the seal of then: 1 new file.'
+        ]
+    ])('a seal tells what changed since the one before: %j', (since, text) => {
+        const result = { seal: { since } } as never;
+        expect(phrase(job({ op: 'session.seal', state: 'done', result }), together().host.trans)).toEqual({
+            kind: 'success',
+            text
+        });
+    });
+
+    test.each([
         ['project.check', [{ mendable: true, left: 0 }], 'warning'],
         ['project.check', [{ mendable: false, left: 0 }], 'success'],
         ['project.check', [], 'success'],

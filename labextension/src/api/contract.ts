@@ -1,2 +1,2 @@
 /** The interface that this front end was built for. Generated: `make types`. */
-export const CONTRACT = '86fafbb5baf9';
+export const CONTRACT = 'ff6af1b14c0e';
