@@ -448,6 +448,7 @@ class VerifyReport:
     verified_at: datetime | None = None
     manifest_sha256: str = ""
     warnings: tuple[str, ...] = ()
+    remark: str = ""  # where it is not written down for others
 
 
 # Jobs and events -----------------------------------------------------------------------------------------------------

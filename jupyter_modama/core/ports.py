@@ -157,6 +157,15 @@ class ProofTools(Protocol):
     def forget(self, session: TreePath, name: str) -> None: ...
 
 
+class RequestBook(Protocol):
+    """Where requests to unseal may be: a disposable list, which never lacks one that was made through this process."""
+
+    def sessions(self) -> tuple[TreePath, ...] | None: ...  # None where it has to be made anew
+    def noting(self, *sessions: TreePath) -> AbstractContextManager[None]: ...  # around what makes one
+    def follow(self, old: TreePath, new: TreePath) -> None: ...  # before a folder is renamed
+    def renew(self, sessions: Iterator[TreePath | None]) -> Iterator[None]: ...  # a step for each None
+
+
 class PathSealTools(Protocol):
     """The mechanics of a seal on one entry `name` in the folder `top`, or on the folder where the name is empty."""
 
@@ -219,6 +228,8 @@ class Store(Protocol):
     def proof(self) -> ProofTools: ...
     @property
     def path_seals(self) -> PathSealTools: ...
+    @property
+    def requests(self) -> RequestBook: ...
 
     # who
     def me(self) -> Person: ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +22,7 @@ from jupyter_modama.core.seal_state import (
 from jupyter_modama.core.verified import SAME, note_verified
 
 NAMED = 1000
+OWN_WORD = "this was read with your own rights and is not written down for others, for whom the site reads at night"
 MANIFEST = "manifest-sha256.txt"
 ENTRIES = f"{RECORDS}/manifest.jsonl"
 
@@ -161,9 +161,12 @@ def verify_session(store: Store, actor: Actor, wanted: VerifySession) -> Generat
     if report.differs:
         raise mismatch(folder.shown, report)
     warnings = []
+    remark = ""
     if folder == where.raw and not report.bare:
-        with suppress(ModamaError):  # who may not write that down has it done by the nightly pass
+        try:
             note_verified(store, where.session, SAME, "", {"files": report.files, "bytes": report.bytes})
+        except ModamaError:  # a person's own process: what that says is worth that person's word
+            remark = OWN_WORD
     if report.bare:
         warnings.append(
             f"nothing has changed, but “{report.bare[0].shown}” is not protected any more; seal again to protect it"
@@ -179,6 +182,7 @@ def verify_session(store: Store, actor: Actor, wanted: VerifySession) -> Generat
         verified_at=datetime.now(UTC),
         manifest_sha256=report.manifest_sha256,
         warnings=tuple(warnings),
+        remark=remark,
     )
 
 

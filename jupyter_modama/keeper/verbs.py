@@ -46,6 +46,7 @@ VERBS = (
     "site.nightly",
     # of what the keeper alone has
     "audit.list",
+    "session.requests",
     "person.export",
     "person.forget",
 )

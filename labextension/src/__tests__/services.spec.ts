@@ -235,6 +235,14 @@ describe('long operations', () => {
         });
     });
 
+    test('a verification says where it is written down for nobody', () => {
+        const result = { files: 7, warnings: [], remark: 'it is your own word' } as never;
+        expect(phrase(job({ op: 'session.verify', state: 'done', result }), together().host.trans)).toEqual({
+            kind: 'success',
+            text: 'Verifying “s”: 7 files match their checksums. (it is your own word)'
+        });
+    });
+
     test.each([
         [null, 'Sealing “s”: done.'],
         [

@@ -1,2 +1,2 @@
 /** The interface that this front end was built for. Generated: `make types`. */
-export const CONTRACT = 'ff6af1b14c0e';
+export const CONTRACT = '284e06a60b09';

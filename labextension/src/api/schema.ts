@@ -2298,6 +2298,8 @@ export interface components {
             manifest_sha256: string;
             /** @default [] */
             warnings: string[];
+            /** @default  */
+            remark: string;
         };
         /** VerifySession */
         VerifySession: {

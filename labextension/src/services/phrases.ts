@@ -43,10 +43,11 @@ export function phrase(job: Job, trans: Translation): Phrase {
 
 /** What a job that went well brought about: a verification says what it found, a seal what changed since the one before. */
 function ended({ op, result }: Job, title: string, trans: Translation): Phrase {
-    const { files, warnings, sentence, found, seal } = (result ?? {}) as {
+    const { files, warnings, sentence, found, seal, remark } = (result ?? {}) as {
         files?: number;
         warnings?: string[];
         sentence?: string;
+        remark?: string;
         found?: { mendable: boolean; left: number }[];
         seal?: { since?: { sentence: string } | null } | null;
     };
@@ -69,7 +70,7 @@ function ended({ op, result }: Job, title: string, trans: Translation): Phrase {
     );
     return warnings?.length
         ? { kind: 'warning', text: `${matches} ${warnings.join(' ')}` }
-        : { kind: 'success', text: matches };
+        : { kind: 'success', text: remark ? trans.__('%1 (%2)', matches, remark) : matches };
 }
 
 /** How much data it is, and in how many files. */
