@@ -26,6 +26,7 @@ from jupyter_modama.core.model import (
     Summary,
 )
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +134,13 @@ class SealTools(Protocol):
         self,
         session: TreePath,
         folder: TreePath,
-        files: Mapping[TreePath, tuple[int, int]],
+        files: Any,  # store.look.Files
         *,
         remember: bool,
         share: float = 1.0,
-    ) -> Generator[tuple[int, int, int], None, Any]: ...
+    ) -> Generator[tuple[int, int, int], None, Any]: ...  # store.hashing.Hashes
+    # An empty list that may become long.
+    def rows(self) -> Rows: ...
 
 
 class ProofTools(Protocol):

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.rows import Rows
 from jupyter_modama.store import differences, manifest
-from jupyter_modama.store.manifest import Line
+from jupyter_modama.store.hashing import Hashed, Hashes
 
 AT = "2026-11-20T10:00:00+00:00"
 NAMES = some.text(some.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=3)
@@ -24,9 +25,13 @@ Names = dict[str, str]
 
 def text(files: Names, links: Names | None = None) -> bytes:
     """A list of entries as a seal writes it; the contents of files are one letter."""
-    lines = [Line(TreePath(f"raw/{path}"), letter * 64, 1) for path, letter in files.items()]
-    targets = {TreePath(path): target for path, target in (links or {}).items()}
-    return manifest.entries_written(TreePath("raw"), lines, targets, [TreePath("")])
+    hashed, targets, folders = Hashes(), Rows(), Rows()
+    for path, letter in files.items():
+        hashed.add(Hashed(TreePath(path), letter * 64, 1, 0, 0, 0))
+    for path, target in (links or {}).items():
+        targets.add(path, target.encode())
+    folders.add("")
+    return b"".join(manifest.entries_written(TreePath("raw"), hashed, targets, folders))
 
 
 def lines(content: bytes) -> list[bytes]:
