@@ -23,6 +23,8 @@ module.exports = {
     collectCoverage: false,
     reporters: ['default'],
     setupFilesAfterEnv: [...(base.setupFilesAfterEnv ?? []), '<rootDir>/src/__tests__/layout.ts'],
+    // A busy machine is slow, and not wrong.
+    testTimeout: 60000,
     testRegex: 'src/.*/__tests__/.*\\.spec\\.tsx?$|src/__tests__/.*\\.spec\\.tsx?$',
     transform: {
         ...base.transform,

@@ -135,6 +135,24 @@ class Protection(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ChangesSince:
+    """How files and links in raw differ from those of the seal before: in a sentence, counts, the first names of each.
+
+    `full_list`: the file that names all, empty where that could not be found out.
+    """
+
+    sealed_at: datetime
+    sentence: str
+    new: int = 0
+    changed: int = 0
+    missing: int = 0
+    first_new: tuple[str, ...] = ()
+    first_changed: tuple[str, ...] = ()
+    first_missing: tuple[str, ...] = ()
+    full_list: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Seal:
     """Who sealed, when, what; until when the sealer can undo it."""
 
@@ -146,6 +164,7 @@ class Seal:
     undo_until: datetime | None = None
     writers: str = "none"
     manifest_sha256: str = ""
+    since: ChangesSince | None = None  # where it was sealed before
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,6 +471,7 @@ class VerifyReport:
     verified_at: datetime | None = None
     manifest_sha256: str = ""
     warnings: tuple[str, ...] = ()
+    remark: str = ""  # where it is not written down for others
 
 
 # Jobs and events -----------------------------------------------------------------------------------------------------

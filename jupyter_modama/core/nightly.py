@@ -22,6 +22,7 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
 from jupyter_modama.core.projects import project_paths, session_names
 from jupyter_modama.core.records import record_or_warning
+from jupyter_modama.core.requests import renew_requests
 from jupyter_modama.core.reverify import reverify_sealed
 from jupyter_modama.core.sealed_path_moves import mend_sealed_paths
 from jupyter_modama.core.sizing import CountSite, count_site
@@ -92,6 +93,8 @@ def run_nightly(store: Store, actor: Actor, wanted: RunNightly) -> Generator[Pro
     )
     if not wanted.look_only:
         night.renewed = len(renew_doubles(store, TreePath(wanted.area)))
+        for _ in renew_requests(store):
+            yield Progress("requests", 0, 0, "projects")
         named += yield from _sealed_paths(store, wanted.area)
         named += (yield from count_site(store, actor, CountSite(wanted.area))).problems
         named += yield from reverify_sealed(store, actor, wanted.area)

@@ -36,7 +36,7 @@ from jupyter_modama.core.sealed_paths import (
 )
 from jupyter_modama.core.spreading import mend_part
 from jupyter_modama.core.surveying import check_way, open_writers
-from jupyter_modama.core.verifying import MANIFEST, hashed_files
+from jupyter_modama.core.verifying import MANIFEST, first_changed, hashed_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,17 +195,14 @@ def _proof(store: Store, part: Part, key: str, by: Protection) -> Generator[Prog
     """Hash, write the checksums, and look once more; answers what the record is to say of it."""
     looked = store.path_seals.look(part.top, part.name, by)
     hashed = yield from hashed_files(store, part.home, part.top, looked.files, remember=False)
-    broken = [h for h in hashed if h.error]
-    if broken:
-        raise StorageError(what=f"reading “{broken[0].path.shown}” for its checksum", why=broken[0].error)
+    if hashed.unread:
+        raise StorageError(what=f"reading “{hashed.unread.path.shown}” for its checksum", why=hashed.unread.error)
     yield Progress("recording", 0, 0)
     checksums, entries = store.path_seals.write_proof(part.home, key, part.prefix, hashed, looked)
     again = store.path_seals.look(part.top, part.name, by)
-    now = {h.path: (h.size_bytes, h.modified_ns) for h in hashed} | looked.links | dict.fromkeys(looked.folders, "")
-    then = again.files | again.links | dict.fromkeys(again.folders, "")
-    if again.bare or again.elsewhere or now != then:
+    if again.bare or again.elsewhere or first_changed(hashed, looked, again) is not None:
         raise StorageError(what=f"sealing “{part.path.shown}”", why="something changed meanwhile; please seal again")
-    size = sum(h.size_bytes for h in hashed)
+    size = hashed.size_bytes
     return {"files": len(hashed), "bytes": size, "manifest_sha256": checksums, "entries_sha256": entries}
 
 

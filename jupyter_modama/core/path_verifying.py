@@ -13,12 +13,10 @@ from jupyter_modama.core.model import Actor, Progress, VerifyReport
 from jupyter_modama.core.path_seals import Part, part_of
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
+from jupyter_modama.core.rows import below
 from jupyter_modama.core.sealed_paths import RECORD, SEALED, Row, covering, shown
 from jupyter_modama.core.verifying import (
     Comparison,
-    compare,
-    compare_folders,
-    compare_links,
     hashed_files,
     mismatch,
 )
@@ -70,21 +68,23 @@ def verify_path(store: Store, actor: Actor, wanted: VerifyPath) -> Generator[Pro
 
 
 def _compared(store: Store, part: Part, row: Row, hashed: Any, looked: Any) -> Comparison:
+    found = Comparison(part.prefix, store.sealing.rows)
     try:
         recorded = store.path_seals.read_proof(part.home, row.key)
     except NotFound:
-        return Comparison(missing=[TreePath(f"{RECORDS}/{RECORD}/{row.key}.txt")])
-    lines = {path: line for path, line in recorded.lines.items() if path.below(part.inner)}
-    found = compare(lines, hashed, part.prefix, recorded.sha256)
+        found.missing.add(TreePath(f"{RECORDS}/{RECORD}/{row.key}.txt"))
+        return found
+    found.manifest_sha256 = recorded.sha256
+    found.hold_files(below(recorded.lines, part.prefix, part.inner), hashed)
     if not part.name:
-        links = {path: target for path, target in recorded.entries.links.items() if path.below(part.inner)}
-        compare_links(found, links, looked.links, part.prefix)
-        compare_folders(found, recorded.entries.folders, looked.folders, part.prefix)
-    found.unreadable += [part.prefix / path for path in looked.unreadable]
+        found.hold_links(below(recorded.links, part.prefix, part.inner), looked.links)
+        found.hold_folders(below(recorded.folders, part.prefix), looked.folders)
+    for path in looked.unreadable:
+        found.unreadable.add(part.prefix / path)
     for name, mine in (("manifest_sha256", recorded.sha256), ("entries_sha256", recorded.entries_sha256)):
         if row.facts.get(name) != mine:
             ending = "txt" if name.startswith("manifest") else "jsonl"
-            found.changed.insert(0, TreePath(f"{RECORDS}/{RECORD}/{row.key}.{ending}"))
+            found.changed.put_first(TreePath(f"{RECORDS}/{RECORD}/{row.key}.{ending}"))
     return found
 
 

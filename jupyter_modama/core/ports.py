@@ -26,6 +26,7 @@ from jupyter_modama.core.model import (
     Summary,
 )
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +134,13 @@ class SealTools(Protocol):
         self,
         session: TreePath,
         folder: TreePath,
-        files: Mapping[TreePath, tuple[int, int]],
+        files: Any,  # store.look.Files
         *,
         remember: bool,
         share: float = 1.0,
-    ) -> Generator[tuple[int, int, int], None, Any]: ...
+    ) -> Generator[tuple[int, int, int], None, Any]: ...  # store.hashing.Hashes
+    # An empty list that may become long.
+    def rows(self) -> Rows: ...
 
 
 class ProofTools(Protocol):
@@ -145,6 +148,8 @@ class ProofTools(Protocol):
 
     # The SHA-256 of the manifest, and of the entries beside it.
     def write_manifest(self, session: TreePath, prefix: str, hashed: Any, looked: Any) -> tuple[str, str]: ...
+    # How the entries just written differ from those of the seal before, None where there was none.
+    def write_changes(self, session: TreePath) -> Any: ...  # store.differences.Differences
     def write_metadata(self, session: TreePath, rows: Sequence[dict[str, Any]]) -> None: ...
     def read_manifest(self, session: TreePath) -> Any: ...  # store.manifest.Recorded
     def recorded_sha256(self, session: TreePath, path: TreePath) -> str: ...
@@ -153,6 +158,15 @@ class ProofTools(Protocol):
     def tidy(self, session: TreePath) -> None: ...
     def thaw(self, session: TreePath, name: str) -> None: ...
     def forget(self, session: TreePath, name: str) -> None: ...
+
+
+class RequestBook(Protocol):
+    """Where requests to unseal may be: a disposable list, which never lacks one that was made through this process."""
+
+    def sessions(self) -> tuple[TreePath, ...] | None: ...  # None where it has to be made anew
+    def noting(self, *sessions: TreePath) -> AbstractContextManager[None]: ...  # around what makes one
+    def follow(self, old: TreePath, new: TreePath) -> None: ...  # before a folder is renamed
+    def renew(self, sessions: Iterator[TreePath | None]) -> Iterator[None]: ...  # a step for each None
 
 
 class PathSealTools(Protocol):
@@ -255,6 +269,8 @@ class Store(Protocol):
     def proof(self) -> ProofTools: ...
     @property
     def path_seals(self) -> PathSealTools: ...
+    @property
+    def requests(self) -> RequestBook: ...
 
     # who
     def me(self) -> Person: ...

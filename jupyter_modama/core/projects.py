@@ -372,5 +372,6 @@ def rename_project(store: Store, actor: Actor, wanted: RenameProject) -> Project
         siblings = (s.path.name for s in store.children(path.parent) if s.path != path)
         new = path.parent / checked_name(wanted.name, siblings, "a project")
         if new != path:
+            store.requests.follow(path, new)
             store.rename(path, new)
     return _project(store, actor, store.stat(new))

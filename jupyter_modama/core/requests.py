@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_modama.core.errors import Conflict, ModamaError, NotSealed, ReasonMissing, printable
-from jupyter_modama.core.layout import area_of, project_place
+from jupyter_modama.core.layout import area_of, place, project_place
 from jupyter_modama.core.model import Actor, Role, SessionState, UnsealRequest
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
@@ -66,7 +66,8 @@ def request_unseal(store: Store, actor: Actor, wanted: RequestUnseal) -> UnsealR
     """Ask the administrators to unseal a session, with a reason; asked again, the new reason counts."""
     session = _sealed(store, wanted)
     record = {"by": actor.person.uid, "at": _now(), "reason": _reason(wanted, "asking for an unseal")}
-    store.write_record(session, RECORD, record)
+    with store.requests.noting(session):
+        store.write_record(session, RECORD, record)
     return _request(store, session, record)
 
 
@@ -138,15 +139,47 @@ def _sessions(store: Store, actor: Actor, wanted: ListRequests) -> Iterator[Tree
         if _is_member(store, actor, TreePath.parse(f"{wanted.project}/{wanted.session}", wanted.path_b64).parent):
             yield session_asked_for(store, wanted).session
         return
-    if wanted.project or wanted.path_b64:
-        projects = iter((project_place(store.site, TreePath.parse(wanted.project, wanted.path_b64)).project,))
-    else:
-        projects = project_paths(store, wanted.area)
     sees_all = role_at(store, actor, TreePath("")) >= Role.ADMINISTRATOR
-    for project in projects:
-        area = area_of(store.site, project)
-        if area is not None and (sees_all or _is_member(store, actor, project)):
-            yield from session_names(store, project, area)
+    if wanted.project or wanted.path_b64:
+        project = project_place(store.site, TreePath.parse(wanted.project, wanted.path_b64)).project
+        if sees_all or _is_member(store, actor, project):
+            yield from _sessions_in(store, project)
+    elif (noted := _noted(store, sees_all)) is not None:
+        for session in noted:
+            where = place(store.site, session)
+            is_asked_for = where.area is not None and wanted.area in {"", where.area.name}
+            if is_asked_for and (sees_all or _is_member(store, actor, where.project)):
+                yield session
+    else:
+        for project in project_paths(store, wanted.area):
+            if sees_all or _is_member(store, actor, project):
+                yield from _sessions_in(store, project)
+
+
+def _sessions_in(store: Store, project: TreePath) -> Iterator[TreePath]:
+    area = area_of(store.site, project)
+    if area is not None:
+        yield from session_names(store, project, area)
+
+
+def _noted(store: Store, sees_all: bool) -> tuple[TreePath, ...] | None:
+    """The sessions that the list has, None where there is none."""
+    if sees_all and store.keeps_tree and store.requests.sessions() is None:
+        for _ in renew_requests(store):
+            pass
+    return store.requests.sessions()
+
+
+def renew_requests(store: Store) -> Iterator[None]:
+    """Make the list of sessions with requests anew, of all records; a step for each project."""
+
+    def asked() -> Iterator[TreePath | None]:
+        for project in project_paths(store, ""):
+            yield None
+            with suppress(ModamaError):
+                yield from (session for session in _sessions_in(store, project) if request_of(store, session))
+
+    return store.requests.renew(asked())
 
 
 def _is_member(store: Store, actor: Actor, path: TreePath) -> bool:

@@ -11,6 +11,7 @@ from jupyter_modama.core.model import Protection, Seal, SessionState
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat, Store
 from jupyter_modama.core.projects import is_folder
+from jupyter_modama.core.since import changes_since
 
 SEAL, JOURNAL = "seal", "sealing"
 WRITE_BITS = 0o222
@@ -66,7 +67,7 @@ def seal_warning(store: Store, session: TreePath) -> str:
         return str(error)
     except (NotFound, NotAllowed):
         return ""
-    if record is not None and _seal(store, record) is None:
+    if record is not None and _seal(store, record, session) is None:
         return str(RecordCorrupt(path=f"{session.shown}/.modama/seal.json", why="it does not say who sealed what"))
     return ""
 
@@ -95,10 +96,10 @@ def entries_checksum(store: Store, session: TreePath) -> str:
 def recorded_seal(store: Store, session: TreePath) -> Seal | None:
     """The seal in the record of a session, None where there is none that can be believed."""
     record = _record(store, session, SEAL)
-    return _seal(store, record) if record is not None else None
+    return _seal(store, record, session) if record is not None else None
 
 
-def _seal(store: Store, record: dict[str, Any]) -> Seal | None:
+def _seal(store: Store, record: dict[str, Any], session: TreePath) -> Seal | None:
     try:
         return Seal(
             by=store.person(int(record["by"])),
@@ -109,6 +110,7 @@ def _seal(store: Store, record: dict[str, Any]) -> Seal | None:
             undo_until=_moment(record["undo_until"]) if record.get("undo_until") else None,
             writers=str(record.get("writers", "none")),
             manifest_sha256=str(record.get("manifest_sha256", "")),
+            since=changes_since(record, session),
         )
     except (KeyError, TypeError, ValueError, OverflowError):
         return None

@@ -11,11 +11,12 @@ The steps, each of which may be the last before a crash; the next `session.seal`
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import islice, zip_longest
 from typing import Any
 
 from jupyter_modama.core.errors import (
@@ -34,6 +35,7 @@ from jupyter_modama.core.model import Actor, Progress, Protection, Seal, Session
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
 from jupyter_modama.core.roles import role_at
+from jupyter_modama.core.rows import below, path_of
 from jupyter_modama.core.seal_state import (
     JOURNAL,
     LOCKED_FOR_SEAL,
@@ -49,8 +51,9 @@ from jupyter_modama.core.seal_state import (
     session_asked_for,
 )
 from jupyter_modama.core.sessions import session_at
+from jupyter_modama.core.since import since_record
 from jupyter_modama.core.surveying import check_way, open_writers
-from jupyter_modama.core.verifying import compared, hashed_files, mismatch
+from jupyter_modama.core.verifying import compared, first_changed, hashed_files, mismatch
 
 S = SessionState
 WAIT_STEP_S = 2.0
@@ -178,12 +181,12 @@ def _record(
     """Hash, write the manifest, look once more, and write the seal."""
     looked = store.sealing.look(where.raw, by)
     hashed = yield from hashed_files(store, where.session, where.raw, looked.files, remember=True)
-    broken = [h for h in hashed if h.error]
-    if broken:
-        raise StorageError(what=f"reading “{broken[0].path.shown}” for its checksum", why=broken[0].error)
+    if hashed.unread:
+        raise StorageError(what=f"reading “{hashed.unread.path.shown}” for its checksum", why=hashed.unread.error)
     yield Progress("recording", 0, 0)
     manifest, entries = store.proof.write_manifest(where.session, where.raw.name, hashed, looked)
-    yield from _metadata(store, where, [h.path for h in hashed])
+    changes = store.proof.write_changes(where.session)
+    yield from _metadata(store, where, hashed)
     yield Progress("checking", 0, found.files)
     _look_once_more(store, where, by, hashed, looked)
     now = datetime.now(UTC)
@@ -195,13 +198,14 @@ def _record(
         "on_behalf_of": actor.on_behalf_of,
         "at": now.isoformat(),
         "files": len(hashed),
-        "bytes": sum(h.size_bytes for h in hashed),
+        "bytes": hashed.size_bytes,
         "note": wanted.note,
         "undo_until": (now + timedelta(minutes=undo)).isoformat() if undo else "",
         "writers": writers,
         "protection": by.value,
         "manifest_sha256": manifest,
         "entries_sha256": entries,
+        **since_record(changes),
     }
     store.write_record(where.session, SEAL, record)
     _end(store, where, by)
@@ -228,17 +232,18 @@ def _lacks_the_end_only(store: Store, where: Place, seal: Seal, by: Protection) 
         written = store.stat(where.session / RECORDS / f"{SEAL}.json").changed
     except (NotFound, NotAllowed, RecordCorrupt):
         return False
-    sizes = {TreePath(where.raw.name) / path: size for path, (size, _) in looked.files.items()}
     sums = (seal.manifest_sha256, entries_checksum(store, where.session))
-    same = (recorded.sha256, recorded.entries_sha256) == sums and recorded.entries.sizes == sizes
-    return bool(same and looked.changed < written)
+    if (recorded.sha256, recorded.entries_sha256) != sums or not looked.changed < written:
+        return False
+    now = (row.rpartition(b" ")[0] for row in looked.files)
+    return all(old == new for old, new in zip_longest(below(recorded.sizes, TreePath(where.raw.name)), now))
 
 
-def _metadata(store: Store, where: Place, paths: list[TreePath]) -> Generator[Progress, None, None]:
+def _metadata(store: Store, where: Place, hashed: Any) -> Generator[Progress, None, None]:
     """Keep what instruments wrote, as far as it can be read in a short while: never a reason for a seal to fail."""
     rows = []
     end = time.monotonic() + METADATA_S
-    for path in _spread(sorted(paths), METADATA_FILES):
+    for path in _spread(hashed, METADATA_FILES):
         if time.monotonic() > end:
             break
         try:
@@ -254,9 +259,9 @@ def _metadata(store: Store, where: Place, paths: list[TreePath]) -> Generator[Pr
     store.proof.write_metadata(where.session, rows)
 
 
-def _spread(paths: list[TreePath], most: int) -> list[TreePath]:
-    step = max(1, len(paths) // most)
-    return paths[::step][:most]
+def _spread(hashed: Any, most: int) -> Iterator[TreePath]:
+    step = max(1, len(hashed) // most)
+    return map(path_of, islice(hashed.rows, 0, most * step, step))
 
 
 def _look_once_more(store: Store, where: Place, by: Protection, hashed: Any, looked: Any) -> None:
@@ -267,10 +272,8 @@ def _look_once_more(store: Store, where: Place, by: Protection, hashed: Any, loo
         raise StorageError(
             what=f"sealing {where.session.shown}", why=f"“{first}” could still be changed; please seal again"
         )
-    then = {h.path: (h.size_bytes, h.modified_ns) for h in hashed} | looked.links | dict.fromkeys(looked.folders, "")
-    now = again.files | again.links | dict.fromkeys(again.folders, "")
-    if then != now:
-        odd = min(path for path in then.keys() | now.keys() if then.get(path) != now.get(path))
+    odd = first_changed(hashed, looked, again)
+    if odd is not None:
         raise StorageError(
             what=f"sealing {where.session.shown}", why=f"“{odd.shown}” changed while it was sealed; please seal again"
         )

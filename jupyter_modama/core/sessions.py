@@ -303,5 +303,6 @@ def rename_session(store: Store, actor: Actor, wanted: RenameSession) -> Session
         siblings = (s.path.name for s in store.children(path.parent) if s.path != path)
         new = path.parent / checked_name(wanted.name, siblings, "a folder")
         if new != path:
+            store.requests.follow(path, new)
             store.rename(path, new)
     return session_at(store, actor, new, role_at(store, actor, new))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+import heapq
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 
 from jupyter_modama.core.errors import Invalid, ManifestMismatch, ModamaError, NotSealed
@@ -13,6 +14,7 @@ from jupyter_modama.core.layout import RECORDS, Place
 from jupyter_modama.core.model import Actor, EntryKind, Progress, Seal, VerifyReport
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
+from jupyter_modama.core.rows import Rows, below, joined, path_of
 from jupyter_modama.core.seal_state import (
     entries_checksum,
     read_state,
@@ -23,98 +25,168 @@ from jupyter_modama.core.seal_state import (
 from jupyter_modama.core.verified import SAME, note_verified
 
 NAMED = 1000
+OWN_WORD = "this was read with your own rights and is not written down for others, for whom the site reads at night"
 MANIFEST = "manifest-sha256.txt"
 ENTRIES = f"{RECORDS}/manifest.jsonl"
 
 
-@dataclass(slots=True)
-class Comparison:
-    """Paths from the session's folder; `moved` says which new file has the content of which missing one."""
+class Named:
+    """The first thousand of many paths, and how many there are."""
 
-    files: int = 0
-    bytes: int = 0
-    manifest_sha256: str = ""
-    missing: list[TreePath] = field(default_factory=list)
-    changed: list[TreePath] = field(default_factory=list)
-    new: list[TreePath] = field(default_factory=list)
-    unreadable: list[TreePath] = field(default_factory=list)
-    missing_folders: list[TreePath] = field(default_factory=list)
-    new_folders: list[TreePath] = field(default_factory=list)
-    moved: dict[TreePath, TreePath] = field(default_factory=dict)
-    bare: list[TreePath] = field(default_factory=list)  # unchanged, yet not protected any more
+    def __init__(self) -> None:
+        self.first: list[TreePath] = []
+        self.count = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def add(self, path: TreePath) -> None:
+        self.count += 1
+        if len(self.first) < NAMED:
+            self.first.append(path)
+
+    def put_first(self, path: TreePath) -> None:
+        self.count += 1
+        self.first = [path, *self.first[: NAMED - 1]]
+
+
+class Comparison:
+    """Paths from the session's folder; `moved` says which new file has the content of which missing one.
+
+    What is held against the records lies below `prefix`; of all lists only the first rows are in memory.
+    """
+
+    def __init__(self, prefix: TreePath, rows: Callable[[], Rows]) -> None:
+        self.prefix, self._rows = prefix, rows
+        self.files = self.bytes = 0
+        self.manifest_sha256 = ""
+        self.missing, self.changed, self.new, self.unreadable = Named(), Named(), Named(), Named()
+        self.missing_folders, self.new_folders = Named(), Named()
+        self.moved: dict[TreePath, TreePath] = {}
+        self.bare: list[TreePath] = []  # unchanged, yet not protected any more
+        self._gone, self._come = rows(), rows()
 
     @property
     def differs(self) -> bool:
         files = self.missing or self.changed or self.new or self.unreadable
         return bool(files or self.missing_folders or self.new_folders)
 
+    def hold_files(self, recorded: Iterable[bytes], hashed: Any) -> None:
+        """Hold hashed files against the lines of the manifest; both have paths below the prefix."""
+        self.files, self.bytes = len(hashed), hashed.size_bytes
+        old, new = self._rows(), self._rows()
+        for path, then, now in joined(recorded, hashed.sums()):
+            if now == b"":
+                self.unreadable.add(self._whole(path))
+            elif then is None and now is not None:
+                self._is_new(path)
+                new.put(now + b"\0" + path)
+            elif now is None and then is not None:
+                self._is_missing(path)
+                old.put(then + b"\0" + path)
+            elif then != now:
+                self.changed.add(self._whole(path))
+        moved = heapq.nsmallest(NAMED, _same_content(old, new))
+        self.moved = {self._whole(path): self._whole(to) for path, to in moved}
 
-def compare(
-    recorded: Mapping[TreePath, Any], hashed: Iterable[Any], prefix: TreePath, manifest_sha256: str
-) -> Comparison:
-    """Hold hashed files (paths below `prefix`) against the manifest's lines below it."""
-    found = Comparison(manifest_sha256=manifest_sha256)
-    expected = {path: line for path, line in recorded.items() if path.below(prefix)}
-    contents: dict[str, TreePath] = {}
-    for file in hashed:
-        path = prefix / file.path
-        found.files += 1
-        found.bytes += file.size_bytes
-        line = expected.pop(path, None)
-        if file.error:
-            found.unreadable.append(path)
-        elif line is None:
-            found.new.append(path)
-            contents[file.sha256] = path
-        elif line.sha256 != file.sha256:
-            found.changed.append(path)
-    found.missing = sorted(expected)
-    found.moved = {path: contents[line.sha256] for path, line in expected.items() if line.sha256 in contents}
-    for paths in (found.changed, found.new, found.unreadable):
-        paths.sort()
-    return found
+    def hold_links(self, recorded: Iterable[bytes], now: Iterable[bytes]) -> None:
+        """Hold symbolic links against the entries: they have no checksum, and where they point to counts."""
+        for path, then, target in joined(recorded, now):
+            if then is None:
+                self._is_new(path)
+            elif target is None:
+                self._is_missing(path)
+            elif then != target:
+                self.changed.add(self._whole(path))
+
+    def hold_folders(self, recorded: Iterable[bytes], now: Iterable[bytes]) -> None:
+        """Name the folders that no file or link says anything of: empty ones that came or went. Comes last."""
+        for path, then, there in joined(recorded, now):
+            if then is None:
+                self._come.put(_tree(self._whole(path)) + b"\0")
+            elif there is None:
+                self._gone.put(_tree(self._whole(path)) + b"\0")
+        for rows, found in ((self._gone, self.missing_folders), (self._come, self.new_folders)):
+            for folder in _lowest(rows):
+                found.add(folder)
+
+    def _is_new(self, path: bytes) -> None:
+        self.new.add(self._whole(path))
+        self._come.put(_tree(self._whole(path)))
+
+    def _is_missing(self, path: bytes) -> None:
+        self.missing.add(self._whole(path))
+        self._gone.put(_tree(self._whole(path)))
+
+    def _whole(self, path: bytes) -> TreePath:
+        inner = path.decode("utf-8", "surrogateescape")
+        return self.prefix / inner if inner else self.prefix
 
 
-def compare_links(
-    found: Comparison, recorded: Mapping[TreePath, str], now: Mapping[TreePath, str], prefix: TreePath
-) -> None:
-    """Add to a comparison what became of symbolic links: they have no checksum, and where they point to counts."""
-    there = {prefix / path: target for path, target in now.items()}
-    then = {path: target for path, target in recorded.items() if path.below(prefix)}
-    found.missing += sorted(then.keys() - there.keys())
-    found.new += sorted(there.keys() - then.keys())
-    found.changed += sorted(path for path in then.keys() & there.keys() if then[path] != there[path])
+def _same_content(old: Iterable[bytes], new: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Missing paths and new ones with the same content, from rows that begin with the checksum."""
+    news = iter(new)
+    there = next(news, None)
+    for row in old:
+        sha256, _, path = row.partition(b"\0")
+        while there is not None and there.partition(b"\0")[0] < sha256:
+            there = next(news, None)
+        if there is None:
+            return
+        same, _, to = there.partition(b"\0")
+        if same == sha256:
+            yield path, to
 
 
-def compare_folders(found: Comparison, recorded: Iterable[TreePath], now: Iterable[TreePath], prefix: TreePath) -> None:
-    """Add to a comparison the folders that no file or link says anything of: empty ones that came or went."""
-    there = {prefix / path if path else prefix for path in now}
-    then = {path for path in recorded if path.below(prefix)}
-    found.missing_folders = _lowest(then - there, found.missing)
-    found.new_folders = _lowest(there - then, found.new)
+def _tree(path: TreePath) -> bytes:
+    """A path so that what lies below a folder follows the folder at once; a folder has one NUL more at its end."""
+    return path.encode("utf-8", "surrogateescape").replace(b"/", b"\0") + b"\0"
 
 
-def _lowest(folders: set[TreePath], named: Iterable[TreePath]) -> list[TreePath]:
+def _lowest(rows: Iterable[bytes]) -> Iterator[TreePath]:
     """The folders below which nothing is named."""
-    above: set[TreePath] = set()
-    for path in (*folders, *named):
-        while path and (path := path.parent) not in above:
-            above.add(path)
-    return sorted(folders - above)
+    last = None
+    for row in rows:
+        if last is not None and not row.startswith(last):
+            yield _path(last)
+        last = row[:-1] if row.endswith(b"\0\0") else None
+    if last is not None:
+        yield _path(last)
+
+
+def _path(tree: bytes) -> TreePath:
+    return TreePath(tree[:-1].replace(b"\0", b"/").decode("utf-8", "surrogateescape"))
 
 
 def mismatch(what: str, found: Comparison) -> ManifestMismatch:
     """The error that names every difference, up to a thousand of each kind; folders end with a slash."""
     kinds = {
-        "missing": [*found.missing, *(TreePath(f"{path}/") for path in found.missing_folders)],
-        "changed": found.changed,
-        "new": [*found.new, *(TreePath(f"{path}/") for path in found.new_folders)],
-        "unreadable": found.unreadable,
+        "missing": (found.missing, found.missing_folders),
+        "changed": (found.changed, Named()),
+        "new": (found.new, found.new_folders),
+        "unreadable": (found.unreadable, Named()),
     }
-    named = {kind: [path.shown for path in paths[:NAMED]] for kind, paths in kinds.items()}
-    counts = {f"count_{kind}": len(paths) for kind, paths in kinds.items()}
-    moved = [{"from": old.shown, "to": new.shown} for old, new in list(found.moved.items())[:NAMED]]
+    named = {
+        kind: [*(path.shown for path in paths.first), *(f"{path.shown}/" for path in folders.first)][:NAMED]
+        for kind, (paths, folders) in kinds.items()
+    }
+    counts = {f"count_{kind}": len(paths) + len(folders) for kind, (paths, folders) in kinds.items()}
+    moved = [{"from": old.shown, "to": new.shown} for old, new in found.moved.items()]
     return ManifestMismatch(session=what, files=found.files, moved=moved, **named, **counts)
+
+
+def first_changed(hashed: Any, looked: Any, again: Any) -> TreePath | None:
+    """The first entry that is not what was hashed or looked at, None where all are."""
+    pairs = ((hashed.seen(), again.files), (looked.links, again.links), (looked.folders, again.folders))
+    odd = (_first_odd(then, now) for then, now in pairs)
+    return min((path for path in odd if path is not None), default=None)
+
+
+def _first_odd(then: Iterable[bytes], now: Iterable[bytes]) -> TreePath | None:
+    for old, new in zip_longest(then, now):
+        if old != new:
+            return min(path_of(row) for row in (old, new) if row is not None)
+    return None
 
 
 # the operation -------------------------------------------------------------------------------------------------------
@@ -161,9 +233,12 @@ def verify_session(store: Store, actor: Actor, wanted: VerifySession) -> Generat
     if report.differs:
         raise mismatch(folder.shown, report)
     warnings = []
+    remark = ""
     if folder == where.raw and not report.bare:
-        with suppress(ModamaError):  # who may not write that down has it done by the nightly pass
+        try:
             note_verified(store, where.session, SAME, "", {"files": report.files, "bytes": report.bytes})
+        except ModamaError:  # a person's own process: what that says is worth that person's word
+            remark = OWN_WORD
     if report.bare:
         warnings.append(
             f"nothing has changed, but “{report.bare[0].shown}” is not protected any more; seal again to protect it"
@@ -179,6 +254,7 @@ def verify_session(store: Store, actor: Actor, wanted: VerifySession) -> Generat
         verified_at=datetime.now(UTC),
         manifest_sha256=report.manifest_sha256,
         warnings=tuple(warnings),
+        remark=remark,
     )
 
 
@@ -194,18 +270,21 @@ def compared(
     looked = store.sealing.look(folder, seal_protection(store, where.session))
     hashed = yield from hashed_files(store, where.session, folder, looked.files, remember=False, share=share)
     prefix = TreePath(folder[len(where.session) + 1 :])
-    found = compare(recorded.lines, hashed, prefix, recorded.sha256)
+    found = Comparison(prefix, store.sealing.rows)
+    found.manifest_sha256 = recorded.sha256
+    found.hold_files(below(recorded.lines, prefix), hashed)
     entries_sha256 = entries_checksum(store, where.session)
     if entries_sha256 and recorded.entries_sha256 != entries_sha256:
-        found.changed.insert(0, TreePath(ENTRIES))  # what it says of links and folders is worth nothing then
+        found.changed.put_first(TreePath(ENTRIES))  # what it says of links and folders is worth nothing then
     else:
-        compare_links(found, recorded.entries.links, looked.links, prefix)
-        if recorded.entries.folders:
-            compare_folders(found, recorded.entries.folders, looked.folders, prefix)
-    found.unreadable += [prefix / path for path in looked.unreadable]
+        found.hold_links(below(recorded.links, prefix), looked.links)
+        if recorded.folders:
+            found.hold_folders(below(recorded.folders, prefix), looked.folders)
+    for path in looked.unreadable:
+        found.unreadable.add(prefix / path)
     found.bare = [prefix / path if path else prefix for path in looked.bare]
     if seal is not None and recorded.sha256 != seal.manifest_sha256:
-        found.changed.insert(0, TreePath(MANIFEST))
+        found.changed.put_first(TreePath(MANIFEST))
     return found, hashed, looked
 
 
@@ -213,12 +292,12 @@ def hashed_files(
     store: Store,
     session: TreePath,
     folder: TreePath,
-    files: Mapping[TreePath, tuple[int, int]],
+    files: Any,
     *,
     remember: bool,
     share: float = 1.0,
 ) -> Generator[Progress, None, Any]:
-    yield Progress("hashing", 0, sum(size for size, _ in files.values()), unit="bytes")
+    yield Progress("hashing", 0, files.size_bytes, unit="bytes")
     steps = store.sealing.hash(session, folder, files, remember=remember, share=share)
     try:
         while True:

@@ -52,6 +52,7 @@ VERBS = (
     "session.survey",
     # of what the keeper alone has
     "audit.list",
+    "session.requests",
     "person.export",
     "person.forget",
     "session.requests",

@@ -7,12 +7,13 @@ goes into the interpreter, of which only one thread runs at a time.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.rows import Rows
 from jupyter_modama.store.beneath import FILE, open_beneath
 
 CHUNK = 1 << 20
@@ -27,6 +29,8 @@ SMALL = 1 << 18
 BATCH_BYTES = 8 << 20
 BATCH_FILES = 256
 MANY = 1000  # small files that make processes worth starting
+WAITING = 8  # batches that are done and not taken yet, for each thread
+LARGEST = 1 << 63
 CORES = len(os.sched_getaffinity(0))
 
 
@@ -50,56 +54,113 @@ class Hashed(NamedTuple):
     error: str = ""
 
 
+class Hashes:
+    """What was hashed: a row a file, with size, time of the last change and SHA-256, empty if it was not read."""
+
+    def __init__(self, rows: Callable[[], Rows] = Rows) -> None:
+        self.rows = rows()
+        self.size_bytes = 0
+        self.unread: Hashed | None = None  # the first of those that could not be read
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def add(self, one: Hashed) -> None:
+        if one.error and self.unread is None:
+            self.unread = one
+        self.size_bytes += one.size_bytes
+        self.rows.add(one.path, b"%d %d\0%s" % (one.size_bytes, one.modified_ns, one.sha256.encode()))
+
+    def seen(self) -> Iterator[bytes]:
+        """The rows as `look` has them."""
+        return (row.rpartition(b"\0")[0] for row in self.rows)
+
+    def sums(self) -> Iterator[bytes]:
+        """The rows with the checksums only."""
+        return (b"\0".join(row.split(b"\0")[::2]) for row in self.rows)
+
+
 Told = Callable[[int], None]
+Done = queue.Queue[list[Hashed] | BaseException | None]
 
 
-def hash_files(top_fd: int, files: Sequence[Wanted], told: Told | None = None) -> Iterator[list[Hashed]]:
+def hash_files(
+    top_fd: int, files: Iterable[Wanted], told: Told | None = None, rows: Callable[[], Rows] = Rows
+) -> Iterator[list[Hashed]]:
     """Hash files below an open folder; yields batches as they are done, in no order.
 
-    `told` hears from the threads how many more bytes were read. Where nothing is done for a moment an empty batch
-    comes, so that the one who iterates can look up. Stopping the iteration stops the threads.
+    `files` is gone through twice, and best comes folder by folder. `told` hears from the threads how many more bytes
+    were read. Where nothing is done for a moment an empty batch comes, so that the one who iterates can look up.
+    Stopping the iteration stops the threads.
     """
     stop = threading.Event()
-    waiting: queue.SimpleQueue[list[Wanted]] = queue.SimpleQueue()
-    done: queue.Queue[list[Hashed] | BaseException] = queue.Queue()
-    left = 0
-    for batch in _batches(files):
-        waiting.put(batch)
-        left += 1
-    small = sum(w.size_bytes <= SMALL for w in files)
-    crew = [_Hand(top_fd, stop, told, helped=small >= MANY) for _ in range(min(CORES, left) or 1)]
+    large, small = rows(), 0
+    for wanted in files:
+        if wanted.size_bytes > SMALL:
+            large.put(b"%020d\0%s" % (LARGEST - wanted.size_bytes, os.fsencode(wanted.path)))
+        else:
+            small += 1
+    waiting = _Shared(_batches(files, large))
+    crew = [_Hand(top_fd, stop, told, helped=small >= MANY) for _ in range(_hands(len(large), small))]
+    done: Done = queue.Queue(WAITING * len(crew))
     with ThreadPoolExecutor(len(crew), thread_name_prefix="modama-hash") as pool:
         try:
             for hand in crew:
                 pool.submit(hand.work, waiting, done)
-            while left:
-                try:
-                    found = done.get(timeout=0.25)
-                except queue.Empty:
-                    yield []
-                    continue
-                if isinstance(found, BaseException):
-                    raise found
-                left -= 1
-                yield found
+            yield from _taken(done, len(crew))
         finally:
             stop.set()
             for hand in crew:
                 hand.leave()
 
 
-def _batches(files: Sequence[Wanted]) -> Iterator[list[Wanted]]:
+def _hands(large: int, small: int) -> int:
+    return min(CORES, large + math.ceil(small / BATCH_FILES)) or 1
+
+
+def _taken(done: Done, working: int) -> Iterator[list[Hashed]]:
+    """What comes from those who work, until each has said that there is no more."""
+    while working:
+        try:
+            found = done.get(timeout=0.25)
+        except queue.Empty:
+            yield []
+            continue
+        if isinstance(found, BaseException):
+            raise found
+        if found is None:
+            working -= 1
+        else:
+            yield found
+
+
+class _Shared:
+    """Batches that several take from."""
+
+    def __init__(self, batches: Iterator[list[Wanted]]) -> None:
+        self._batches = batches
+        self._guard = threading.Lock()
+
+    def next(self) -> list[Wanted] | None:
+        with self._guard:
+            return next(self._batches, None)
+
+
+def _batches(files: Iterable[Wanted], large: Rows) -> Iterator[list[Wanted]]:
     """Large files alone and first, so that no core is left with the largest at the end; then small ones by folder."""
-    large = [w for w in files if w.size_bytes > SMALL]
-    yield from ([w] for w in sorted(large, key=lambda w: -w.size_bytes))
+    for row in large:
+        size, _, path = row.partition(b"\0")
+        yield [Wanted(TreePath(os.fsdecode(path)), LARGEST - int(size))]
     batch: list[Wanted] = []
-    size = 0
-    for wanted in sorted((w for w in files if w.size_bytes <= SMALL), key=lambda w: w.path):
+    size_bytes = 0
+    for wanted in files:
+        if wanted.size_bytes > SMALL:
+            continue
         batch.append(wanted)
-        size += wanted.size_bytes
-        if size >= BATCH_BYTES or len(batch) >= BATCH_FILES:
+        size_bytes += wanted.size_bytes
+        if size_bytes >= BATCH_BYTES or len(batch) >= BATCH_FILES:
             yield batch
-            batch, size = [], 0
+            batch, size_bytes = [], 0
     if batch:
         yield batch
 
@@ -112,23 +173,26 @@ class _Hand:
         self.process: subprocess.Popen[bytes] | None = None
         self.buffer = memoryview(bytearray(CHUNK))
 
-    def work(self, waiting: queue.SimpleQueue[list[Wanted]], done: queue.Queue[list[Hashed] | BaseException]) -> None:
+    def work(self, waiting: _Shared, done: Done) -> None:
         """Take batches until there are none."""
         try:
-            while not self.stop.is_set():
-                try:
-                    batch = waiting.get_nowait()
-                except queue.Empty:
-                    return
+            while not self.stop.is_set() and (batch := waiting.next()) is not None:
                 if self.helped and batch[0].size_bytes <= SMALL:
-                    found = self._by_process(batch)
+                    self._tell(done, self._by_process(batch))
                 else:
-                    found = self._all_here(batch)
-                done.put(found)
+                    self._tell(done, self._all_here(batch))
+            self._tell(done, None)
         except BaseException as error:  # handed over to the one who iterates
-            done.put(error)
+            self._tell(done, error)
         finally:
             self.leave()
+
+    def _tell(self, done: Done, what: list[Hashed] | BaseException | None) -> None:
+        """Hand over as soon as there is room, or never where nobody asks any more."""
+        while not self.stop.is_set():
+            with suppress(queue.Full):
+                done.put(what, timeout=0.25)
+                return
 
     def leave(self) -> None:
         """End the process, if there is one."""

@@ -7,9 +7,8 @@ proof lies in `.modama/sealed-paths/` of the session or project (`home`) that it
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -18,11 +17,12 @@ from jupyter_modama.core.errors import NotFound, RecordCorrupt
 from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.model import Protection, Writer
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.store import flags, manifest, protect, records, writers
+from jupyter_modama.store import flags, manifest, protect, writers
 from jupyter_modama.store.beneath import FILE, FOLDER, opened
-from jupyter_modama.store.hashing import Hashed
+from jupyter_modama.store.hashing import Hashes
 from jupyter_modama.store.look import Looked
-from jupyter_modama.store.manifest import Line, Recorded
+from jupyter_modama.store.manifest import Recorded
+from jupyter_modama.store.proof import replaced
 from jupyter_modama.store.survey import Found
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ class DiskPathSeals:
         """What lies there now, and what of it is not protected by these means."""
         if not name:
             return self.store.sealing.look(top, by)
-        found = Looked()
+        found = Looked(self.store.sealing.rows)
         with self._file(top, name, "looking at") as fd:
             status = os.fstat(fd)
-            found.files[TreePath(name)] = (status.st_size, status.st_mtime_ns)
+            found.files.add(TreePath(name), status.st_size, status.st_mtime_ns)
             if not protect.Guard(by).holds(fd, status.st_mode):
                 found.bare.append(TreePath(name))
         return found
@@ -121,17 +121,15 @@ class DiskPathSeals:
                 os.close(box)
 
     def write_proof(
-        self, home: TreePath, key: str, prefix: TreePath, hashed: Sequence[Hashed], looked: Looked
+        self, home: TreePath, key: str, prefix: TreePath, hashed: Hashes, looked: Looked
     ) -> tuple[str, str]:
         """Write the checksums as `sha256sum -c` in `home` reads them, and the entries; answers the SHA-256 of both."""
-        lines = [Line(prefix / h.path, h.sha256, h.size_bytes) for h in hashed]
-        text = manifest.written(lines)
-        entries = manifest.entries_written(prefix, lines, looked.links, looked.folders)
         with self._box(home) as box, self.store.translated(home, "writing the checksums of"):
-            for name, content in ((f"{key}.txt", text), (f"{key}.jsonl", entries)):
-                _thaw(box, name)
-                records.replace(box, name, content, 0o444)
-        return hashlib.sha256(text).hexdigest(), hashlib.sha256(entries).hexdigest()
+            for ending in ("txt", "jsonl"):
+                _thaw(box, f"{key}.{ending}")
+            text = replaced(box, f"{key}.txt", manifest.written(prefix, hashed))
+            rows = manifest.entries_written(prefix, hashed, looked.links, looked.folders)
+            return text, replaced(box, f"{key}.jsonl", rows)
 
     def freeze_proof(self, home: TreePath, key: str, by: Protection) -> None:
         """Make the proof unchangeable, by the means of the seal."""
@@ -158,21 +156,18 @@ class DiskPathSeals:
 
         Raises: NotFound, RecordCorrupt.
         """
-        texts = []
-        for ending in ("txt", "jsonl"):
+        recorded = Recorded(self.store.sealing.rows)
+        for ending, read in (("txt", recorded.read_lines), ("jsonl", recorded.read_entries)):
             path = home / RECORDS / BOX / f"{key}.{ending}"
             with self.store.opened(path, FILE, "reading") as fd, open(fd, "rb", closefd=False) as file:
                 status = os.fstat(fd)
                 if not self.store.trusted_at(home)(status.st_uid) or status.st_mode & 0o022:
                     raise NotFound(what=f"“{path.shown}” of the system")
-                texts.append(file.read())
-        text, entries = texts
-        try:
-            lines = {line.path: line for line in manifest.read(text)}
-        except ValueError as error:
-            raise RecordCorrupt(path=(home / RECORDS / BOX / f"{key}.txt").shown, why=str(error)) from error
-        sums = (hashlib.sha256(each).hexdigest() for each in (text, entries))
-        return Recorded(lines, manifest.entries_read(entries), *sums)
+                try:
+                    read(manifest.lines_of(file))
+                except ValueError as error:
+                    raise RecordCorrupt(path=path.shown, why=str(error)) from error
+        return recorded
 
 
 def _thaw(box: int, name: str) -> None:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
 import stat
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from jupyter_modama.core.errors import ModamaError, NotAllowed, NotFound, RecordCorrupt
 from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.model import Protection
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.store import flags, links, manifest, records
+from jupyter_modama.core.rows import Rows, joined
+from jupyter_modama.store import differences, flags, links, manifest, records
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
-from jupyter_modama.store.hashing import Hashed, Wanted
-from jupyter_modama.store.look import Looked
-from jupyter_modama.store.manifest import Line, Recorded
+from jupyter_modama.store.hashing import Hashed, Hashes
+from jupyter_modama.store.look import Files, Looked
+from jupyter_modama.store.manifest import Recorded
+from jupyter_modama.store.sorted_file import sha256_in
 
 if TYPE_CHECKING:
     from jupyter_modama.store.disk import DiskStore
@@ -29,9 +31,11 @@ if TYPE_CHECKING:
 HASHES = "hashes.jsonl"
 ENTRIES = "manifest.jsonl"
 METADATA = "metadata.jsonl"
+CHANGES = "changes.jsonl"
+PUT_AWAY = (ENTRIES, METADATA, CHANGES, "seal.json")
 OLD = "old"
 LEFTOVER = re.compile(
-    r"^\.(manifest-sha256\.txt|manifest\.jsonl|metadata\.jsonl|seal\.json|sealing\.json)\.[0-9a-f]{8}$"
+    r"^\.(manifest-sha256\.txt|manifest\.jsonl|metadata\.jsonl|changes\.jsonl|seal\.json|sealing\.json)\.[0-9a-f]{8}$"
 )
 LARGEST_MANIFEST = 4 << 30
 
@@ -41,8 +45,6 @@ class DiskProof:
 
     def __init__(self, store: DiskStore) -> None:
         self.store = store
-        self._read: dict[TreePath, tuple[tuple[int, int], dict[TreePath, Line]]] = {}
-        self._guard = threading.Lock()
 
     @contextmanager
     def _folder(self, path: TreePath, doing: str) -> Iterator[int]:
@@ -61,37 +63,81 @@ class DiskProof:
             finally:
                 os.close(box)
 
+    @contextmanager
+    def _record_file(self, session: TreePath, name: str) -> Iterator[BinaryIO]:
+        """One of our files in the session's records, an empty one where it cannot be believed."""
+        trusted = self.store.trusted_at(session)
+        with ExitStack() as kept:
+            try:
+                fd = kept.enter_context(self.store.opened(session / RECORDS / name, FILE, "reading"))
+                status = os.fstat(fd)
+                believed = trusted(status.st_uid) and not status.st_mode & 0o022 and stat.S_ISREG(status.st_mode)
+            except (NotFound, NotAllowed):
+                believed = False
+            yield kept.enter_context(open(fd, "rb", closefd=False)) if believed else io.BytesIO()
+
     def _record_bytes(self, session: TreePath, name: str) -> bytes:
         """The bytes of one of our files in the session's records, nothing where it cannot be believed."""
-        trusted = self.store.trusted_at(session)
-        try:
-            with self.store.opened(session / RECORDS / name, FILE, "reading") as fd:
-                status = os.fstat(fd)
-                if not trusted(status.st_uid) or status.st_mode & 0o022:
-                    return b""
-                with open(fd, "rb", closefd=False) as file:
-                    return file.read(LARGEST_MANIFEST)
-        except (NotFound, NotAllowed):
-            return b""
+        with self._record_file(session, name) as file:
+            return file.read(LARGEST_MANIFEST)
 
-    def write_manifest(
-        self, session: TreePath, prefix: str, hashed: Sequence[Hashed], looked: Looked
-    ) -> tuple[str, str]:
+    def write_manifest(self, session: TreePath, prefix: str, hashed: Hashes, looked: Looked) -> tuple[str, str]:
         """Write the manifest of files below the folder `prefix` of a session, and the entries; answers both's SHA-256.
 
         Disk: `manifest-sha256.txt` beside raw, where a file of that name that is not this is moved aside; the entries
         (sizes, symbolic links, folders) in `.modama/manifest.jsonl`.
         """
-        lines = [Line(TreePath(f"{prefix}/{h.path}"), h.sha256, h.size_bytes) for h in hashed]
-        text = manifest.written(lines)
+        top = TreePath(prefix)
         with self._folder(session, "writing the manifest of") as fd:
-            _put_aside(fd, manifest.NAME, text)
-            records.replace(fd, manifest.NAME, text, 0o444)
+            lines = manifest.written(top, hashed)
+            text = replaced(fd, manifest.NAME, lines, lambda sha256: _put_aside(fd, manifest.NAME, sha256))
         with self.box(session) as box:
             _thaw(box, ENTRIES)
-            entries = manifest.entries_written(TreePath(prefix), lines, looked.links, looked.folders)
-            records.replace(box, ENTRIES, entries, 0o444)
-        return _sha256(text), _sha256(entries)
+            rows = manifest.entries_written(top, hashed, looked.links, looked.folders)
+            entries = replaced(box, ENTRIES, rows)
+        return text, entries
+
+    def write_changes(self, session: TreePath) -> differences.Differences | None:
+        """Hold the entries just written against those of the seal before; None where there was none.
+
+        Disk: every difference in `.modama/changes.jsonl`, one a line; no such file where there is nothing to compare.
+        """
+        with self.box(session) as box:
+            _thaw(box, CHANGES)
+            with suppress(FileNotFoundError):
+                os.unlink(CHANGES, dir_fd=box)
+            name, seal = self._seal_before(session, box)
+            if not name:
+                return None
+            found = differences.Differences(str(seal["at"]))
+            try:
+                with (
+                    self._record_file(session, f"{OLD}/{name}/{ENTRIES}") as then,
+                    self._record_file(session, ENTRIES) as now,
+                    records.replacing(box, CHANGES, 0o444) as fd,
+                    open(fd, "wb", closefd=False) as file,
+                ):
+                    file.writelines(differences.told(seal, then, now, found))
+            except ValueError as error:
+                return differences.unknown(found.sealed_at, error)
+            return found
+
+    def _seal_before(self, session: TreePath, box: int) -> tuple[str, dict[str, Any]]:
+        """The last seal that was put away: the name of its folder in `.modama/old`, and its record."""
+        try:
+            old = os.open(OLD, FOLDER, dir_fd=box)
+        except FileNotFoundError:
+            return "", {}
+        try:
+            names = sorted(os.listdir(old), reverse=True)
+        finally:
+            os.close(old)
+        for name in names:
+            with suppress(ValueError, KeyError, TypeError):
+                seal = json.loads(self._record_bytes(session, f"{OLD}/{name}/seal.json"))
+                datetime.fromisoformat(seal["at"])
+                return name, seal
+        return "", {}
 
     def write_metadata(self, session: TreePath, rows: Sequence[dict[str, Any]]) -> None:
         """Keep what instruments wrote into the files, one JSON object a file."""
@@ -105,7 +151,7 @@ class DiskProof:
         with self._folder(session, "protecting the manifest of") as fd:
             _freeze(fd, manifest.NAME, by)
         with self.box(session) as box:
-            for name in ("seal.json", ENTRIES, METADATA):
+            for name in PUT_AWAY:
                 _freeze(box, name, by)
             with suppress(FileNotFoundError):
                 os.unlink(HASHES, dir_fd=box)
@@ -113,22 +159,20 @@ class DiskProof:
     def retire(self, session: TreePath) -> None:
         """Put manifest and seal away under `.modama/old/<time>/`, so that nothing of it is lost."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
-        with self.box(session) as box, self._folder(session, "putting away the seal of") as parent:
+        with ExitStack() as kept:
+            box = kept.enter_context(self.box(session))
+            parent = kept.enter_context(self._folder(session, "putting away the seal of"))
             old = _folder_in(box, OLD)
-            try:
-                away = _folder_in(old, stamp)
-                try:
-                    with suppress(FileNotFoundError):
-                        os.unlink(HASHES, dir_fd=box)
-                    for folder, name in ((parent, manifest.NAME), (box, ENTRIES), (box, METADATA), (box, "seal.json")):
-                        _thaw(folder, name)
-                        with suppress(FileNotFoundError):
-                            os.rename(name, name, src_dir_fd=folder, dst_dir_fd=away)
-                    os.fsync(away)
-                finally:
-                    os.close(away)
-            finally:
-                os.close(old)
+            kept.callback(os.close, old)
+            away = _folder_in(old, stamp)
+            kept.callback(os.close, away)
+            with suppress(FileNotFoundError):
+                os.unlink(HASHES, dir_fd=box)
+            for folder, name in ((parent, manifest.NAME), *((box, name) for name in PUT_AWAY)):
+                _thaw(folder, name)
+                with suppress(FileNotFoundError):
+                    os.rename(name, name, src_dir_fd=folder, dst_dir_fd=away)
+            os.fsync(away)
 
     def tidy(self, session: TreePath) -> None:
         """Remove the half-written files that a crash of ours left; called by whoever holds the session's lock."""
@@ -159,53 +203,51 @@ class DiskProof:
 
         Raises: RecordCorrupt, NotFound.
         """
+        found = Recorded(self.store.sealing.rows)
         with self.store.opened(session / manifest.NAME, FILE, "reading") as fd, open(fd, "rb", closefd=False) as file:
-            text = file.read(LARGEST_MANIFEST)
-        try:
-            lines = {line.path: line for line in manifest.read(text)}
-        except ValueError as error:
-            raise RecordCorrupt(path=(session / manifest.NAME).shown, why=str(error)) from error
-        entries = self._record_bytes(session, ENTRIES)
-        return Recorded(lines, manifest.entries_read(entries), _sha256(text), _sha256(entries))
+            try:
+                found.read_lines(manifest.lines_of(file))
+            except ValueError as error:
+                raise RecordCorrupt(path=(session / manifest.NAME).shown, why=str(error)) from error
+        with self._record_file(session, ENTRIES) as file, self.store.translated(session, "reading the entries of"):
+            found.read_entries(manifest.lines_of(file))
+        return found
 
     def recorded_sha256(self, session: TreePath, path: TreePath) -> str:
-        """The SHA-256 that the manifest has for a file, nothing where it has none; the last manifests read are kept."""
+        """The SHA-256 that the manifest has for a file, nothing where it has none."""
+        wanted = os.fsencode(path[len(session) + 1 :])
         try:
-            found = self.store.stat(session / manifest.NAME)
-            key = (found.inode, hash(found.modified))
-            with self._guard:
-                kept = self._read.get(session)
-            if kept is None or kept[0] != key:
-                kept = (key, self.read_manifest(session).lines)
-                with self._guard:
-                    self._read = {**dict(list(self._read.items())[-3:]), session: kept}
+            with self.store.opened(session / manifest.NAME, FILE, "reading") as fd:
+                return sha256_in(fd, wanted)
         except ModamaError:
             return ""
-        line = kept[1].get(TreePath(path[len(session) + 1 :]))
-        return line.sha256 if line else ""
 
     # what was hashed before a crash --------------------------------------------------------------------------------
 
-    def remembered(self, session: TreePath, fd: int, wanted: Sequence[Wanted]) -> dict[TreePath, Hashed]:
-        """What is kept of files below an open folder whose inodes have not been touched since they were hashed."""
-        text = self._record_bytes(session, HASHES)
-        if not text:
-            return {}
-        asked = {w.path for w in wanted}
-        found = {}
-        for row in text.splitlines():
-            try:
-                kept = Hashed(*json.loads(row))
-                kept = kept._replace(path=TreePath(kept.path))
-                if kept.path not in asked:
-                    continue
-                with opened(fd, kept.path, PATH_ONLY) as inode:
-                    now = os.fstat(inode)
-            except (ValueError, TypeError, OSError):
+    def remembered(self, session: TreePath, fd: int, files: Files, results: Hashes) -> Files | Rows:
+        """Take what is kept of files whose inodes have not been touched since; answers the other files."""
+        kept = self._kept(session)
+        if not len(kept):
+            return files
+        left = self.store.sealing.rows()
+        for path, seen, line in joined(files, kept):
+            if seen is None:
                 continue
-            if kept[2:6] == (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino):
-                found[kept.path] = kept
-        return found
+            one = _still(fd, line) if line is not None else None
+            if one is None:
+                left.put(path + b"\0" + seen)
+            else:
+                results.add(one)
+        return left
+
+    def _kept(self, session: TreePath) -> Rows:
+        """The lines of what has been hashed, by path."""
+        kept = self.store.sealing.rows()
+        with self._record_file(session, HASHES) as file:
+            for line in manifest.lines_of(file):
+                with suppress(ValueError, TypeError, KeyError, IndexError, RecursionError):
+                    kept.add(str(json.loads(line)[0]), line)
+        return kept
 
     def remember(self, session: TreePath, batch: Sequence[Hashed]) -> None:
         """Keep what has been hashed, until the seal is whole."""
@@ -214,6 +256,33 @@ class DiskProof:
         appending = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         with self.box(session) as box, open(os.open(HASHES, appending, 0o644, dir_fd=box), "wb") as file:
             file.write(text.encode())
+
+
+def _still(fd: int, line: bytes) -> Hashed | None:
+    """What was hashed, if the inode has not been touched since."""
+    try:
+        kept = Hashed(*json.loads(line))
+        kept = kept._replace(path=TreePath(kept.path))
+        with opened(fd, kept.path, PATH_ONLY) as inode:
+            now = os.fstat(inode)
+    except (ValueError, TypeError, OSError):
+        return None
+    return kept if kept[2:6] == (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino) else None
+
+
+def replaced(box: int, name: str, pieces: Iterable[bytes], before: Callable[[str], None] = lambda sha256: None) -> str:
+    """Write a file in an open folder, piece by piece, whole or not at all; answers its SHA-256.
+
+    `before` hears the SHA-256 before the file takes the place of what has its name.
+    """
+    total = hashlib.sha256()
+    with records.replacing(box, name, 0o444) as fd:
+        with open(fd, "wb", buffering=1 << 18, closefd=False) as file:
+            for piece in pieces:
+                total.update(piece)
+                file.write(piece)
+        before(total.hexdigest())
+    return total.hexdigest()
 
 
 def _folder_in(box: int, name: str) -> int:
@@ -229,32 +298,27 @@ def _folder_in(box: int, name: str) -> int:
     return fd
 
 
-def _sha256(text: bytes) -> str:
-    return hashlib.sha256(text).hexdigest()
-
-
-def _put_aside(folder: int, name: str, text: bytes) -> None:
-    """Make way for a file of ours that will hold `text`: what lies there under its name is kept beside it."""
+def _put_aside(folder: int, name: str, sha256: str) -> None:
+    """Make way for a file of ours with this SHA-256: what lies there under its name is kept beside it."""
     try:
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return
     if stat.S_ISREG(status.st_mode):
         _thaw(folder, name)
-        if _content(folder, name, len(text)) == text:
+        if _sha256_of(folder, name) == sha256:
             return
     aside = f"{name}.moved-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
     os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def _content(folder: int, name: str, size: int) -> bytes:
-    """The bytes of a file, as many as there should be and one more."""
+def _sha256_of(folder: int, name: str) -> str:
     try:
         fd = os.open(name, FILE, dir_fd=folder)
     except OSError:
-        return b""
+        return ""
     with open(fd, "rb") as file:
-        return file.read(size + 1)
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _freeze(folder: int, name: str, by: Protection) -> None:

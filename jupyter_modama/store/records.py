@@ -10,8 +10,8 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -131,14 +131,21 @@ def _not_ours(folder: TreePath) -> NotAllowed:
 
 def replace(box: int, name: str, content: bytes, mode: int = 0o644) -> None:
     """Write a file in an open folder whole or not at all, and have it on the disk before this returns."""
+    with replacing(box, name, mode) as fd:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(fd, view) :]
+
+
+@contextmanager
+def replacing(box: int, name: str, mode: int = 0o644) -> Iterator[int]:
+    """A file that takes the place of one in an open folder when the block ends well, and is on the disk then."""
     temporary = f".{name}.{secrets.token_hex(4)}"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=box)
     try:
         try:
             os.fchmod(fd, mode)
-            view = memoryview(content)
-            while view:
-                view = view[os.write(fd, view) :]
+            yield fd
             os.fsync(fd)
         finally:
             os.close(fd)

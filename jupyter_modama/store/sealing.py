@@ -6,17 +6,20 @@ import math
 import os
 import threading
 import time
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jupyter_modama.core.layout import place
 from jupyter_modama.core.model import Protection
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.rows import Rows
 from jupyter_modama.store import adoption, flags, protect
 from jupyter_modama.store.beneath import FOLDER
-from jupyter_modama.store.hashing import Hashed, Wanted, hash_files
-from jupyter_modama.store.look import Looked, look
+from jupyter_modama.store.hashing import Hashed, Hashes, Wanted, hash_files
+from jupyter_modama.store.look import Files, Looked, look
+from jupyter_modama.store.nameless import nameless
 from jupyter_modama.store.survey import Found, survey
 
 if TYPE_CHECKING:
@@ -75,7 +78,11 @@ class DiskSealing:
     def look(self, folder: TreePath, by: Protection) -> Looked:
         """What lies below a folder, and what of it is not protected by these means."""
         with self._folder(folder, "looking through") as fd:
-            return look(fd, by)
+            return look(fd, by, self.rows)
+
+    def rows(self) -> Rows:
+        """An empty list that may become long: what does not fit in memory lies beside the index meanwhile."""
+        return Rows(lambda: nameless(self.store.index.file.parent))
 
     def unprotect(self, session: TreePath, raw: TreePath) -> Iterator[int]:
         """Let raw be changed again, with modes as the session's folder has them."""
@@ -90,33 +97,48 @@ class DiskSealing:
         self,
         session: TreePath,
         folder: TreePath,
-        files: Mapping[TreePath, tuple[int, int]],
+        files: Files,
         *,
         remember: bool,
         share: float = 1.0,
-    ) -> Generator[tuple[int, int, int], None, list[Hashed]]:
+    ) -> Generator[tuple[int, int, int], None, Hashes]:
         """Hash files (with their sizes) below a folder on all cores; yields (bytes done, bytes in all, files done).
 
         With `remember`, what is done is kept in the session's records, and taken from there after a crash where the
         inode has not been touched since: its change time cannot be set by anybody. With a `share` below 1 the threads
         pause for the rest of the time.
         """
-        wanted = [Wanted(path, size) for path, (size, _) in files.items()]
-        total = sum(w.size_bytes for w in wanted)
+        results = Hashes(self.rows)
         with self._folder(folder, "reading") as fd:
-            known = self.store.proof.remembered(session, fd, wanted) if remember else {}
-            left = [w for w in wanted if w.path not in known]
-            results = list(known.values())
-            counted = _Counter(sum(h.size_bytes for h in results), share)
+            left: Files | Rows = files
+            if remember:
+                left = self.store.proof.remembered(session, fd, files, results)
+            counted = _Counter(results.size_bytes, share)
             fresh: list[Hashed] = []
-            for batch in hash_files(fd, left, counted.add):
-                results += batch
+            for batch in hash_files(fd, _Asked(left), counted.add, self.rows):
+                for one in batch:
+                    results.add(one)
+                if not remember:
+                    yield counted.value, files.size_bytes, len(results)
+                    continue
                 fresh += batch
-                if remember and (len(fresh) >= REMEMBERED_AT_ONCE or any(h.size_bytes > LARGE for h in batch)):
+                if fresh and (len(fresh) >= REMEMBERED_AT_ONCE or any(h.size_bytes > LARGE for h in batch)):
                     self.store.proof.remember(session, fresh)
                     fresh.clear()
-                yield counted.value, total, len(results)
+                yield counted.value, files.size_bytes, len(results)
         return results
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Rows of files as what is to be hashed."""
+
+    rows: Files | Rows
+
+    def __iter__(self) -> Iterator[Wanted]:
+        for row in self.rows:
+            path, _, seen = row.partition(b"\0")
+            yield Wanted(TreePath(os.fsdecode(path)), int(seen.partition(b" ")[0]))
 
 
 class _Counter:

@@ -188,6 +188,25 @@ class KeysSuite:
         assert done(keys, admin, "session.unseal", **NAMED, reason="a wrong file")["state"] == "writable"
         assert people.alice.appends(raw / "a.dat")
 
+    def test_requests_are_told_to_members_and_administrators(
+        self, keys: Keys, raw: Path, people: Accounts, admin: Account
+    ) -> None:
+        """And to nobody else."""
+        done(keys, people.alice, "session.seal", **NAMED)
+        assert done(keys, admin, "session.requests")["items"] == []
+        done(keys, people.alice, "session.request_unseal", **NAMED, reason="the wrong sample")
+        told = [done(keys, who, "session.requests")["items"] for who in (admin, people.alice, people.carol)]
+        assert [[item["reason"] for item in items] for items in told] == [["the wrong sample"]] * 2 + [[]]
+
+    def test_next_seal_says_what_changed(self, keys: Keys, raw: Path, people: Accounts) -> None:
+        """Since the one that was undone."""
+        first = done(keys, people.alice, "session.seal", **NAMED)["seal"]
+        done(keys, people.alice, "session.undo_seal", **NAMED)
+        assert people.alice.appends(raw / "a.dat")
+        since = done(keys, people.alice, "session.seal", **NAMED)["seal"]["since"]
+        assert (first["since"], since["sealed_at"]) == (None, first["at"])
+        assert (since["new"], since["first_changed"], since["missing"]) == (0, ["raw/a.dat"], 0)
+
     def test_sealer_undoes(self, keys: Keys, raw: Path, people: Accounts) -> None:
         done(keys, people.alice, "session.seal", **NAMED)
         assert done(keys, people.alice, "session.undo_seal", **NAMED)["state"] == "writable"

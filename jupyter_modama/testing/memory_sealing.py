@@ -5,25 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import secrets
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from jupyter_modama.core.errors import ModamaError, RecordCorrupt
 from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.model import EntryKind, Protection, Writer
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.store import manifest
-from jupyter_modama.store.hashing import Hashed
-from jupyter_modama.store.look import Looked
-from jupyter_modama.store.manifest import Line, Recorded
+from jupyter_modama.core.rows import Rows, path_of
+from jupyter_modama.store import differences, manifest
+from jupyter_modama.store.hashing import Hashed, Hashes
+from jupyter_modama.store.look import Files, Looked
+from jupyter_modama.store.manifest import Recorded
 from jupyter_modama.store.survey import Found
 
 if TYPE_CHECKING:
     from jupyter_modama.testing.memory import MemoryStore, Node
 
 WRITE_BITS = 0o222
-ENTRIES, METADATA = "manifest.jsonl", "metadata.jsonl"
+ENTRIES, METADATA, CHANGES = "manifest.jsonl", "metadata.jsonl", "changes.jsonl"
+PUT_AWAY = (ENTRIES, METADATA, CHANGES, "seal.json")
 
 
 class MemorySealing:
@@ -79,12 +83,12 @@ class MemorySealing:
         found = Looked()
         for path, node in self._below(folder):
             if node.kind is EntryKind.LINK:
-                found.links[path] = node.target
+                found.links.add(path, os.fsencode(node.target))
                 continue
             if node.kind is EntryKind.FOLDER:
                 found.folders.add(path)
             else:
-                found.files[path] = (len(node.text), _ns(node))
+                found.files.add(path, len(node.text), _ns(node))
             if not (node.immutable or (by is not Protection.IMMUTABLE and not node.mode & WRITE_BITS)):
                 found.bare.append(path)
             found.newest_change = max(found.newest_change, divmod(_ns(node), 10**9))
@@ -105,19 +109,20 @@ class MemorySealing:
         self,
         session: TreePath,
         folder: TreePath,
-        files: Mapping[TreePath, tuple[int, int]],
+        files: Files,
         *,
         remember: bool,
         share: float = 1.0,
-    ) -> Generator[tuple[int, int, int], None, list[Hashed]]:
-        total, done = sum(size for size, _ in files.values()), 0
-        results: list[Hashed] = []
-        for path in files:
+    ) -> Generator[tuple[int, int, int], None, Hashes]:
+        results = Hashes()
+        for path in map(path_of, files):
             node = self.store._node(folder / path)
-            done += len(node.text)
-            results.append(Hashed(path, _sha256(node.text), len(node.text), _ns(node), _ns(node), node.inode))
-            yield done, total, len(results)
+            results.add(Hashed(path, _sha256(node.text), len(node.text), _ns(node), _ns(node), node.inode))
+            yield results.size_bytes, files.size_bytes, len(results)
         return results
+
+    def rows(self) -> Rows:
+        return Rows()
 
 
 class MemoryProof:
@@ -137,15 +142,28 @@ class MemoryProof:
             folder.inner[f"{name}.moved-{secrets.token_hex(4)}"] = folder.inner.pop(name)
         self.store._made(folder, name, EntryKind.FILE, None, 0o444).text = text
 
-    def write_manifest(
-        self, session: TreePath, prefix: str, hashed: Sequence[Hashed], looked: Looked
-    ) -> tuple[str, str]:
-        lines = [Line(TreePath(f"{prefix}/{h.path}"), h.sha256, h.size_bytes) for h in hashed]
-        text = manifest.written(lines)
-        entries = manifest.entries_written(TreePath(prefix), lines, looked.links, looked.folders)
+    def write_manifest(self, session: TreePath, prefix: str, hashed: Hashes, looked: Looked) -> tuple[str, str]:
+        top = TreePath(prefix)
+        text = b"".join(manifest.written(top, hashed))
+        entries = b"".join(manifest.entries_written(top, hashed, looked.links, looked.folders))
         self._written(self.store._node(session), manifest.NAME, text)
         self._written(self._box(session), ENTRIES, entries)
         return _sha256(text), _sha256(entries)
+
+    def write_changes(self, session: TreePath) -> differences.Differences | None:
+        box = self._box(session)
+        box.inner.pop(CHANGES, None)
+        seals = box.inner["old"].inner if "old" in box.inner else {}
+        before = next(
+            (seals[name].inner for name in sorted(seals, reverse=True) if "seal.json" in seals[name].inner), None
+        )
+        if before is None:
+            return None
+        seal = json.loads(before["seal.json"].text)
+        found = differences.Differences(seal["at"])
+        then, now = (folder[ENTRIES].text.splitlines(keepends=True) for folder in (before, box.inner))
+        self._written(box, CHANGES, b"".join(differences.told(seal, then, now, found)))
+        return found
 
     def write_metadata(self, session: TreePath, rows: Sequence[dict[str, Any]]) -> None:
         text = b"".join(json.dumps(row, default=str).encode() + b"\n" for row in rows)
@@ -154,7 +172,7 @@ class MemoryProof:
     def _ours(self, session: TreePath) -> list[tuple[Node, str]]:
         """What a seal wrote: in which folder, and the name."""
         parent, box = self.store._node(session), self._box(session)
-        found = ((parent, manifest.NAME), (box, ENTRIES), (box, METADATA), (box, "seal.json"))
+        found = ((parent, manifest.NAME), *((box, name) for name in PUT_AWAY))
         return [(folder, name) for folder, name in found if name in folder.inner]
 
     def freeze(self, session: TreePath, by: Protection) -> None:
@@ -165,7 +183,7 @@ class MemoryProof:
     def retire(self, session: TreePath) -> None:
         box = self._box(session)
         old = box.inner.get("old") or self.store._made(box, "old", EntryKind.FOLDER, None, None)
-        away = self.store._made(old, secrets.token_hex(8), EntryKind.FOLDER, None, None)
+        away = self.store._made(old, f"{len(old.inner):08}", EntryKind.FOLDER, None, None)
         for folder, name in self._ours(session):
             away.inner[name] = folder.inner.pop(name)
             away.inner[name].immutable = False
@@ -182,21 +200,22 @@ class MemoryProof:
         self._box(session).inner.pop(f"{name}.json", None)
 
     def read_manifest(self, session: TreePath) -> Recorded:
-        text = self.store._node(session / manifest.NAME).text
+        found = Recorded()
         try:
-            lines = {line.path: line for line in manifest.read(text)}
+            found.read_lines(BytesIO(self.store._node(session / manifest.NAME).text))
         except ValueError as error:
             raise RecordCorrupt(path=(session / manifest.NAME).shown, why=str(error)) from error
         node = self._box(session).inner.get(ENTRIES)
-        entries = node.text if node else b""
-        return Recorded(lines, manifest.entries_read(entries), _sha256(text), _sha256(entries))
+        found.read_entries(BytesIO(node.text if node else b""))
+        return found
 
     def recorded_sha256(self, session: TreePath, path: TreePath) -> str:
+        wanted = os.fsencode(path[len(session) + 1 :]) + b"\0"
         try:
-            line = self.read_manifest(session).lines.get(TreePath(path[len(session) + 1 :]))
+            found = self.read_manifest(session).lines
         except ModamaError:
             return ""
-        return line.sha256 if line else ""
+        return next((row.removeprefix(wanted).decode() for row in found if row.startswith(wanted)), "")
 
 
 def _hold(node: Node, by: Protection) -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 from jupyter_modama.core.model import Protection
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import flags
-from jupyter_modama.store.hashing import Wanted, hash_files
-from jupyter_modama.store.manifest import Line as ManifestLine
-from jupyter_modama.store.manifest import written as text_of
+from jupyter_modama.store.hashing import Hashes, Wanted, hash_files
+from jupyter_modama.store.manifest import written as lines_of
 from jupyter_modama.store.walk import walk
 from tests.bench.measure import Line, Skipped, interleaved, median, rate, ratio, seconds, timed
 from tests.bench.places import RAW, large_file, small_files, store_of, temporary_tree, thaw
@@ -90,10 +89,14 @@ def _hashing(root: Path, what: str, total: int, cores: int, each: int) -> Line:
         fd = os.open(raw, os.O_RDONLY)
         try:
             files = [Wanted(node.path, node.status.st_size) for node in walk(fd) if node.is_file]
-            hashed = [one for batch in hash_files(fd, files) for one in batch]
+            hashed = Hashes()
+            for batch in hash_files(fd, files):
+                for one in batch:
+                    hashed.add(one)
         finally:
             os.close(fd)
-        mine.write_bytes(text_of(ManifestLine(one.path, one.sha256) for one in hashed))
+        with mine.open("wb") as file:
+            file.writelines(lines_of(TreePath(""), hashed))
 
     def peer() -> None:
         subprocess.run(["sh", "-c", command], cwd=raw, check=True)

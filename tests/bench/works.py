@@ -44,6 +44,11 @@ def whole(store: DiskStore) -> None:
     Does(store, local_actor(store))("session.seal", project=str(PROJECT), session=SESSION.rpartition("/")[2])
 
 
+def verify(store: DiskStore) -> None:
+    """All of what is sealed is read again and held against its checksums."""
+    Does(store, local_actor(store))("session.verify", project=str(PROJECT), session=SESSION.rpartition("/")[2])
+
+
 def members(store: DiskStore) -> None:
     """A ninth member: the gate, and all that lies behind it."""
     store.gates.write(PROJECT, EIGHT, NINE)
@@ -77,7 +82,7 @@ def without_rests(following: Following) -> Following:
 
 
 WORKS: dict[str, Callable[[DiskStore], None]] = {
-    work.__name__: work for work in (seal, probe, whole, members, eight, check, index)
+    work.__name__: work for work in (seal, probe, whole, verify, members, eight, check, index)
 }
 
 

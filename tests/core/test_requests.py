@@ -11,9 +11,14 @@ from typing import Any
 
 import pytest
 
+from jupyter_modama.core import requests
 from jupyter_modama.core.errors import Conflict, NotAllowed, NotFound, NotSealed, ReasonMissing
+from jupyter_modama.core.model import Site, Via
+from jupyter_modama.runner import local_actor
+from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Accounts
+from jupyter_modama.testing.doing import Does
 
 S = {"project": "adhoc/p", "session": "s"}
 
@@ -163,3 +168,72 @@ def test_members_ask_and_administrators_see(by: Any, do: Any, people: Accounts, 
             assert by(bob)("session.requests", **wanted).items == ()
     finally:
         trees.clear(root)
+
+
+# The list of a process that alone changes the tree -------------------------------------------------------------------
+
+
+@pytest.fixture
+def keeping(root: Path, tmp_path: Path) -> Iterator[Does]:
+    store = DiskStore(Site(root=str(root)), state=tmp_path / "state", keeps_tree=True)
+    yield Does(store, local_actor(Via.CLI))
+    store.close()
+    trees.clear(root)
+    trees.clear(tmp_path / "state")
+
+
+@pytest.fixture
+def walks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """An entry for each walk through all projects."""
+    seen: list[str] = []
+    real = requests.project_paths
+
+    def counted(store: Any, area: str = "") -> Any:
+        seen.append(area)
+        return real(store, area)
+
+    monkeypatch.setattr(requests, "project_paths", counted)
+    return seen
+
+
+def asked(do: Does, **wanted: str) -> list[str]:
+    return [f"{one.project}/{one.session}" for one in do("session.requests", **wanted).items]
+
+
+def test_all_requests_are_told_without_a_walk(keeping: Does, walks: list[str], root: Path, tmp_path: Path) -> None:
+    """After the first time; what the list has is held against the records, and the list can go at any time."""
+    do = keeping
+    for project in "pq":
+        do("project.create", name=project)
+        do("session.create", project=f"adhoc/{project}", name="s")
+        (root / "adhoc" / project / "s/raw/a").write_bytes(b"x")
+        do("session.seal", project=f"adhoc/{project}", session="s")
+    assert asked(do) == []
+    assert len(walks) == 1
+    do("session.request_unseal", **S, reason="crooked")
+    do("session.request_unseal", project="adhoc/q", session="s", reason="late")
+    assert asked(do) == asked(do, area="adhoc") == ["adhoc/p/s", "adhoc/q/s"]
+    assert asked(do, area="other") == []
+    do("session.decline_unseal", **S, reason="no")
+    do("project.rename", project="adhoc/q", name="r")
+    do("session.rename", project="adhoc/r", session="s", name="t")
+    assert asked(do) == ["adhoc/r/t"]
+    assert len(walks) == 1
+    (tmp_path / "state/cache/requests.json").unlink()
+    assert asked(do) == ["adhoc/r/t"]
+    assert len(walks) == 2
+
+
+def test_night_finds_what_was_renamed_on_the_disk(keeping: Does, root: Path) -> None:
+    """And what a backup brought."""
+    do = keeping
+    do("project.create", name="p")
+    do("session.create", project="adhoc/p", name="s")
+    (root / "adhoc/p/s/raw/a").write_bytes(b"x")
+    do("session.seal", **S)
+    assert asked(do) == []
+    do("session.request_unseal", **S, reason="crooked")
+    (root / "adhoc/p").rename(root / "adhoc/elsewhere")
+    assert asked(do) == []
+    do("site.nightly")
+    assert asked(do) == ["adhoc/elsewhere/s"]

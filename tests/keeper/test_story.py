@@ -157,7 +157,10 @@ def test_three_people_a_microscope_and_a_seal(
     assert bob.makes(session / "analysis" / "bobs")
 
     # prove, and nobody but an administrator unseals after the time to undo
-    assert read(keeper, carol, "session.verify", **NAMED)["files"] == len(before)
+    proof = read(keeper, carol, "session.verify", **NAMED)
+    assert proof["files"] == len(before)
+    assert "not written down for others" in proof["remark"]
+    assert not (session / ".modama" / "verified.json").exists()
     with pytest.raises(NotAllowed):
         done(keys, alice, "session.unseal", **NAMED, reason="I would like to")
     done(keys, admin, "session.unseal", **NAMED, reason="the wrong sample")

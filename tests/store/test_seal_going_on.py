@@ -65,8 +65,8 @@ class Reads:
         self.paths: list[str] = []
         plain = hashing.hash_files
 
-        def noted(top_fd: int, files: Any, told: Any = None) -> Any:
-            for batch in plain(top_fd, files, told):
+        def noted(top_fd: int, files: Any, told: Any, rows: Any) -> Any:
+            for batch in plain(top_fd, files, told, rows):
                 self.paths += [h.path for h in batch]
                 yield batch
 

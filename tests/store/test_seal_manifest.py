@@ -6,7 +6,9 @@ import hashlib
 import os
 import signal
 import subprocess
+import tempfile
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -14,47 +16,75 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.rows import Rows
 from jupyter_modama.store import hashing, manifest
-from jupyter_modama.store.hashing import Hashed, Wanted, hash_files
-from jupyter_modama.store.manifest import Line
+from jupyter_modama.store.hashing import Hashed, Hashes, Wanted, hash_files
+from jupyter_modama.store.sorted_file import sha256_in
 from jupyter_modama.testing import trees
 
 NAMES = st.binary(min_size=1, max_size=40).filter(lambda name: b"/" not in name and b"\0" not in name)
-SHA = st.binary(min_size=32, max_size=32).map(bytes.hex)
-LINES = st.builds(
-    lambda parts, sha: Line(TreePath(os.fsdecode(b"/".join(parts))), sha), st.lists(NAMES, min_size=1), SHA
-)
+PATHS = st.lists(st.lists(NAMES, min_size=1, max_size=3).map(b"/".join), max_size=12)
+RAW = TreePath("raw")
 
 
-@given(st.lists(LINES, unique_by=lambda line: line.path))
-def test_what_is_written_is_read(lines: list[Line]) -> None:
-    """Every name that a disk can hold comes back as it was."""
-    assert sorted(manifest.read(manifest.written(lines)), key=lambda x: x.path) == sorted(lines, key=lambda x: x.path)
+def sums_of(paths: list[bytes]) -> dict[bytes, str]:
+    return {path: hashlib.sha256(path).hexdigest() for path in paths}
+
+
+def hashes(sums: dict[bytes, str], size: int = 0) -> Hashes:
+    """What was hashed, by the paths' bytes."""
+    found = Hashes()
+    for path, sha256 in sums.items():
+        found.add(Hashed(TreePath(os.fsdecode(path)), sha256, size, 0, 0, 0))
+    return found
+
+
+@given(PATHS)
+def test_what_is_written_is_read(paths: list[bytes]) -> None:
+    """Every name that a disk can hold comes back as it was, in the order of the bytes."""
+    sums = sums_of(paths)
+    text = b"".join(manifest.written(RAW, hashes(sums)))
+    found = list(manifest.read(manifest.lines_of(BytesIO(text))))
+    assert found == [(b"raw/" + path, sums[path].encode()) for path in sorted(sums)]
+
+
+@given(PATHS, NAMES)
+def test_one_line_is_found_without_reading_the_others(paths: list[bytes], other: bytes) -> None:
+    """Whatever the names are; what is not in it has no checksum."""
+    sums = sums_of(paths)
+    with tempfile.TemporaryFile() as file:
+        file.writelines(manifest.written(RAW, hashes(sums)))
+        file.flush()
+        for path in (*sums, other):
+            assert sha256_in(file.fileno(), b"raw/" + path) == sums.get(path, "")
 
 
 @given(st.binary())
 def test_any_text_is_read_or_refused(text: bytes) -> None:
     """What is no manifest ends in a ValueError and nothing else."""
     with suppress(ValueError):
-        assert all(len(line.sha256) == 64 for line in manifest.read(text))
+        assert all(len(sha256) == 64 for _, sha256 in manifest.read(manifest.lines_of(BytesIO(text))))
 
 
 @given(st.binary())
 def test_damaged_entries_are_passed_over(text: bytes) -> None:
     """A half-written line costs itself."""
-    line = Line(TreePath("raw/ä"), "0" * 64, 7)
-    empty = TreePath("\udcff")
-    good = manifest.entries_written(TreePath("raw"), [line], {TreePath("link"): "../target"}, [empty])
-    found = manifest.entries_read(text + b"\n" + good)
-    assert found.sizes[TreePath("raw/ä")] == 7
-    assert found.links[TreePath("raw/link")] == "../target"
-    assert TreePath("raw/\udcff") in found.folders
+    links, folders, found = Rows(), Rows(), manifest.Recorded()
+    links.add("link", b"../target")
+    folders.add("\udcff")
+    good = b"".join(manifest.entries_written(RAW, hashes({"ä".encode(): "0" * 64}, 7), links, folders))
+    found.read_entries(manifest.lines_of(BytesIO(text + b"\n" + good)))
+    assert "raw/ä\0007".encode() in list(found.sizes)
+    assert b"raw/link\0../target" in list(found.links)
+    assert b"raw/\xff\0" in list(found.folders)
+    assert found.entries_sha256 == hashlib.sha256(text + b"\n" + good).hexdigest()
 
 
 def test_order_is_that_of_the_bytes() -> None:
     """The same files give the same manifest, whatever the locale."""
-    lines = [Line(TreePath(name), "0" * 64) for name in ("raw/b", "raw/B", "raw/ä", "raw/a")]
-    assert manifest.written(lines) == manifest.written(list(reversed(lines)))
+    sums = {name.encode(): "0" * 64 for name in ("b", "B", "ä", "a", "a-b", "a/b")}
+    paths = [path for path, _ in manifest.read(manifest.written(RAW, hashes(sums)))]
+    assert paths == [b"raw/B", b"raw/a", b"raw/a-b", b"raw/a/b", b"raw/b", "raw/ä".encode()]
 
 
 def test_same_text_as_gnu_sha256sum(tmp_path: Path) -> None:
@@ -72,8 +102,8 @@ def test_same_text_as_gnu_sha256sum(tmp_path: Path) -> None:
     for name in names:
         trees.write(tmp_path, name, name)
     said = subprocess.run(["sha256sum", "--", *names], cwd=tmp_path, capture_output=True, check=True).stdout
-    lines = [Line(TreePath(os.fsdecode(name)), hashlib.sha256(name).hexdigest()) for name in names]
-    assert sorted(manifest.written(lines).splitlines()) == sorted(said.splitlines())
+    sums = {name: hashlib.sha256(name).hexdigest() for name in names}
+    assert sorted(manifest.written(TreePath(""), hashes(sums))) == sorted(said.splitlines(keepends=True))
 
 
 # hashing -------------------------------------------------------------------------------------------------------------

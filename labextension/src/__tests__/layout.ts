@@ -1,3 +1,5 @@
+import { configure } from '@testing-library/react';
+
 // jsdom draws nothing: no box has a size, and a <dialog> does not open. What the components need of both, put in.
 
 for (const [name, value] of [
@@ -40,3 +42,6 @@ const { error } = console;
 console.error = (...said: unknown[]) => String(said[0]).includes('not wrapped in act(') || error(...said);
 
 export {};
+
+// A busy machine is slow, and not wrong.
+configure({ asyncUtilTimeout: 10_000 });

@@ -101,3 +101,36 @@ describe('what the nights have found', () => {
         expect(screen.queryByText(/Sealed data is not/)).toBeNull();
     });
 });
+
+describe('a seal', () => {
+    test('sealed again tells what changed, with the first names', async () => {
+        const since = {
+            sealed_at: '2024-01-01T00:00:00Z',
+            sentence: 'since the seal of 2024-01-01 00:00 UTC: 12 new files, 1 missing file',
+            new: 12,
+            changed: 0,
+            missing: 1,
+            first_new: ['raw/a', 'raw/b'],
+            first_changed: [],
+            first_missing: ['raw/<i>gone</i>'],
+            full_list: 'adhoc/p/s/.modama/changes.jsonl'
+        };
+        const seal = {
+            by: { uid: 1, login: 'mia', display: '', kind: 'internal' as const },
+            at: '2024-01-02T00:00:00Z',
+            files: 13,
+            bytes: 1,
+            note: '',
+            undo_until: null,
+            writers: 'none',
+            manifest_sha256: '',
+            since
+        };
+        await panelAt(inSession, { 'session.show': () => session('s', { state: 'sealed', seal }) });
+        expect(await screen.findByText(since.sentence)).toBeTruthy();
+        expect(screen.getAllByRole('listitem', { hidden: true }).map(item => item.textContent)).toEqual(
+            expect.arrayContaining(['new: raw/a, raw/b …', 'missing: raw/<i>gone</i>'])
+        );
+        expect(screen.getByText(/All of them are named in adhoc\/p\/s\/.modama\/changes.jsonl/)).toBeTruthy();
+    });
+});

@@ -235,6 +235,28 @@ describe('long operations', () => {
         });
     });
 
+    test('a verification says where it is written down for nobody', () => {
+        const result = { files: 7, warnings: [], remark: 'it is your own word' } as never;
+        expect(phrase(job({ op: 'session.verify', state: 'done', result }), together().host.trans)).toEqual({
+            kind: 'success',
+            text: 'Verifying “s”: 7 files match their checksums. (it is your own word)'
+        });
+    });
+
+    test.each([
+        [null, 'Sealing “s”: done.'],
+        [
+            { sentence: 'since the seal of then: 1 new file' },
+            'Sealing “s”: done; since the seal of then: 1 new file.'
+        ]
+    ])('a seal tells what changed since the one before: %j', (since, text) => {
+        const result = { seal: { since } } as never;
+        expect(phrase(job({ op: 'session.seal', state: 'done', result }), together().host.trans)).toEqual({
+            kind: 'success',
+            text
+        });
+    });
+
     test.each([
         ['project.check', [{ mendable: true, left: 0 }], 'warning'],
         ['project.check', [{ mendable: false, left: 0 }], 'success'],

@@ -160,7 +160,8 @@ describe('a session', () => {
                 note: '',
                 undo_until: '2024-01-01T00:00:05Z',
                 writers: 'none',
-                manifest_sha256: ''
+                manifest_sha256: '',
+                since: null
             };
             await panelAt(inSession, {
                 'session.show': () => session('s', { state: 'sealed', seal, actions: ['undo_seal'] })

@@ -1,2 +1,2 @@
 /** The interface that this front end was built for. Generated: `make types`. */
-export const CONTRACT = '5df911cc2885';
+export const CONTRACT = '1fc0636ffa10';

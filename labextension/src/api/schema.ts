@@ -1133,6 +1133,30 @@ export interface components {
         CancelJob: {
             id: string;
         };
+        /**
+         * ChangesSince
+         * @description How files and links in raw differ from those of the seal before: in a sentence, counts, the first names of each.
+         *
+         *         `full_list`: the file that names all, empty where that could not be found out.
+         */
+        ChangesSince: {
+            sealed_at: string;
+            sentence: string;
+            /** @default 0 */
+            new: number;
+            /** @default 0 */
+            changed: number;
+            /** @default 0 */
+            missing: number;
+            /** @default [] */
+            first_new: string[];
+            /** @default [] */
+            first_changed: string[];
+            /** @default [] */
+            first_missing: string[];
+            /** @default  */
+            full_list: string;
+        };
         /** CheckProject */
         CheckProject: {
             project: string;
@@ -2098,6 +2122,8 @@ export interface components {
             writers: string;
             /** @default  */
             manifest_sha256: string;
+            /** @default null */
+            since: components["schemas"]["ChangesSince"] | null;
         };
         /**
          * SealPath
@@ -2636,6 +2662,8 @@ export interface components {
             manifest_sha256: string;
             /** @default [] */
             warnings: string[];
+            /** @default  */
+            remark: string;
         };
         /** VerifySession */
         VerifySession: {

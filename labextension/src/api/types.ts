@@ -4,6 +4,7 @@ import type { components, operations } from './schema';
 
 type Schemas = components['schemas'];
 
+export type ChangesSince = Schemas['ChangesSince'];
 export type DriftReport = Schemas['DriftReport'];
 export type Entry = Schemas['Entry'];
 export type EntryDetails = Schemas['EntryDetails'];

@@ -41,17 +41,22 @@ export function phrase(job: Job, trans: Translation): Phrase {
     }
 }
 
-/** What a job that went well brought about; a verification says what it found. */
+/** What a job that went well brought about: a verification says what it found, a seal what changed since the one before. */
 function ended({ op, result }: Job, title: string, trans: Translation): Phrase {
-    const { files, warnings, sentence, found } = (result ?? {}) as {
+    const { files, warnings, sentence, found, seal, remark } = (result ?? {}) as {
         files?: number;
         warnings?: string[];
         sentence?: string;
+        remark?: string;
         found?: { mendable: boolean; left: number }[];
+        seal?: { since?: { sentence: string } | null } | null;
     };
     if (REPORTS.has(op) && sentence) {
         const isLeft = found?.some(({ mendable, left }) => (op === 'project.check' ? mendable : left > 0));
         return { kind: isLeft ? 'warning' : 'success', text: trans.__('%1: %2', title, sentence) };
+    }
+    if (op === 'session.seal' && seal?.since) {
+        return { kind: 'success', text: trans.__('%1: done; %2.', title, seal.since.sentence) };
     }
     if (op !== 'session.verify' || typeof files !== 'number') {
         return { kind: 'success', text: trans.__('%1: done.', title) };
@@ -65,7 +70,7 @@ function ended({ op, result }: Job, title: string, trans: Translation): Phrase {
     );
     return warnings?.length
         ? { kind: 'warning', text: `${matches} ${warnings.join(' ')}` }
-        : { kind: 'success', text: matches };
+        : { kind: 'success', text: remark ? trans.__('%1 (%2)', matches, remark) : matches };
 }
 
 /** How much data it is, and in how many files. */

@@ -12,6 +12,7 @@ import type { Translation } from './host';
 import { JobLine } from './JobLine';
 import { Box, Button, Facts, Loading, ProblemBox } from './parts';
 import { mayAsk, UnsealRequestBox } from './RequestUnseal';
+import { Since } from './Since';
 import { StateBadge, stateWords } from './state';
 
 const LOOK_AGAIN_MS = 15_000;
@@ -194,6 +195,7 @@ function SessionFacts({ session }: { session: Session }): JSX.Element {
                     session.state === 'writable' ? '' : (protection[session.protection] ?? '')
                 ],
                 [trans.__('Sealed'), seal && trans.__('%1 by %2', moment(seal.at), nameOf(seal.by))],
+                [trans.__('Changes'), seal?.since && <Since since={seal.since} />],
                 [trans.__('Note'), seal?.note],
                 [trans.__('Raw data'), counted(session, trans)],
                 [trans.__('Formats'), formats?.join(', ')],
