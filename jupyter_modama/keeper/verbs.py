@@ -55,7 +55,6 @@ VERBS = (
     "session.requests",
     "person.export",
     "person.forget",
-    "session.requests",
     "site.overview",
     # its own long work
     "job.list",
