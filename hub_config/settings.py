@@ -52,6 +52,7 @@ SERVICE_SAYS: dict[str, dict[str, str]] = {
         "options": "options of ssh as Name=value",
     },
     "workstation": {"path": "where the tree lies on workstations"},
+    "backup": {"stamp": "a file that each backup touches: its date is shown as that of the last backup"},
 }
 KINDS = {str: "text", int: "number", bool: "true/false", tuple: "list", dict: "table"}
 
