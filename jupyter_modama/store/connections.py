@@ -20,7 +20,7 @@ PROGRAM = "/usr/bin/smbstatus"
 PARTS = ("--processes", "--shares")  # one answer holds one of them, or all with every open file
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 AGAIN_S = 5.0
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0  # on a busy machine
 PAUSE_S = 300.0  # after it did not answer
 REMEMBERED = timedelta(days=1)
 MOST = 10_000

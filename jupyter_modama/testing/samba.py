@@ -46,6 +46,23 @@ class Samba:
         said = done.stdout + done.stderr
         return done.returncode == 0 and "NT_STATUS_" not in said, said
 
+    @contextmanager
+    def connected(self, who: Account, *commands: str) -> Iterator[None]:
+        """Somebody who stays connected after these commands, as a drive on a microscope does."""
+        words = ["smbclient", f"//127.0.0.1/{SHARE}", "--port", str(self.port), f"--configfile={self.config}"]
+        program = subprocess.Popen(
+            [*words, "--user", f"{who.login}%{PASSWORD}"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        )
+        assert program.stdin is not None
+        try:
+            for command in commands:
+                program.stdin.write(f"{command}\n")
+            program.stdin.flush()
+            yield
+        finally:
+            program.stdin.close()
+            program.wait(PATIENCE_S)
+
 
 @contextmanager
 def samba(root: Path, folder: Path, *people: Account, more: str = "") -> Iterator[Samba]:

@@ -27,6 +27,7 @@ pytestmark = [
     pytest.mark.skipif(bool(samba.missing()), reason=samba.missing()),
 ]
 PATIENCE_S = 30.0
+IMAGES = ("good.dat", "bad.dat")
 PROJECT, SESSION = "adhoc/needles", "2026-11-21-first"
 NAMED = {"project": PROJECT, "session": SESSION}
 
@@ -39,12 +40,13 @@ def mic() -> Iterator[Account]:
 
 
 @pytest.fixture
-def keeper(facility: Facility, mic: Account) -> Iterator[Running]:
-    """One that knows the microscope, and takes its files to be finished at once."""
+def keeper(facility: Facility, mic: Account, share: Samba) -> Iterator[Running]:
+    """One that knows the microscope, takes its files to be finished at once, and asks the test's own Samba."""
     text = facility.site_file.read_text()
     more = f'instruments = ["{mic.login}"]\ninstruments_quiet_s = 0\n'
     facility.site_file.write_text(text.replace("[site]\n", f"[site]\n{more}"))
-    with facility.keeper() as running:
+    in_its_place = f'mount --bind "{share.config}" /etc/samba/smb.conf && exec "$@"'
+    with facility.keeper(under=("unshare", "--mount", "sh", "-c", in_its_place, "sh")) as running:
         yield running
 
 
@@ -120,8 +122,8 @@ def test_three_people_a_microscope_and_a_seal(
 
     # the microscope writes by SMB; a bad image is deleted by who owns the session
     there = PROJECT.replace("/", "\\") + f"\\{SESSION}\\raw"
-    assert share.run(mic, f"cd {there}", f"put {image} good.dat", f"put {image} bad.dat")[0]
-    soon(lambda: (raw / "bad.dat").stat().st_uid == alice.uid)
+    with share.connected(mic, *(f"put {image} {there}\\{name}" for name in IMAGES)):
+        soon(lambda: all((raw / name).exists() and (raw / name).stat().st_uid == alice.uid for name in IMAGES))
     assert share.run(alice, f"cd {there}", "del bad.dat")[0]
     assert not (raw / "bad.dat").exists()
 
@@ -184,5 +186,7 @@ def test_three_people_a_microscope_and_a_seal(
         ("session.unseal", "dora", "done"),
     ]
     sentences = [line["sentence"] for line in told]
+    [came] = [line["sentence"] for line in told if line["op"] == "session.own_ingest"]
+    assert f"{mic.login} (from 127.0.0.1) brought" in came
     assert [line["sentence"] for line in done(keys, bob, "audit.list", project=PROJECT)["items"]] == sentences
     assert done(keys, carol, "audit.list", project=PROJECT)["items"] == []  # who only reads

@@ -6,7 +6,6 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -154,24 +153,6 @@ def test_image_of_the_microscope_is_the_session_owners_after_it_is_closed(
     assert server.run(mic, rf"put {image} {RAW}\a\good")[0]
 
 
-@contextmanager
-def connected(server: Samba, who: Account, *commands: str) -> Iterator[None]:
-    """Somebody who stays connected after these commands, as a drive on a microscope does."""
-    words = ["smbclient", f"//127.0.0.1/{samba.SHARE}", "--port", str(server.port), f"--configfile={server.config}"]
-    program = subprocess.Popen(
-        [*words, "--user", f"{who.login}%{samba.PASSWORD}"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    )
-    assert program.stdin is not None
-    try:
-        for command in commands:
-            program.stdin.write(f"{command}\n")
-        program.stdin.flush()
-        yield
-    finally:
-        program.stdin.close()
-        program.wait(30)
-
-
 def test_audit_tells_from_where_the_microscope_was_connected(
     server: Samba, disk: Path, session: Path, mic: Account, image: Path, people: Accounts
 ) -> None:
@@ -182,7 +163,7 @@ def test_audit_tells_from_where_the_microscope_was_connected(
     store.connections = Connections(server.config)
     ingest = Ingest(store, timedelta(seconds=-1))
     try:
-        with connected(server, mic, rf"put {image} {RAW}\while"):
+        with server.connected(mic, rf"put {image} {RAW}\while"):
             assert soon(lambda: (session / "raw/while").exists() and (session / "raw/while").stat().st_size == 5000)
             ingest.closed(SESSION / "raw/while")  # as the watcher says it
         ingest.closed(SESSION / "raw/before")
@@ -265,7 +246,7 @@ def test_program_that_writes_over_the_network_stops_a_seal(
     with (session / "raw/feed").open("wb") as feed:
         feed.write(b"x" * 1000)
     os.chown(session / "raw/feed", mic.uid, -1)
-    with connected(server, mic, f"open {RAW}\\feed"):
+    with server.connected(mic, f"open {RAW}\\feed"):
         with (session / "raw/feed").open("rb") as feed:
             assert soon(lambda: writers.probe(feed.fileno()) is writers.Probe.WRITTEN)
         with pytest.raises(OpenWriters):
