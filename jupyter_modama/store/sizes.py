@@ -168,8 +168,8 @@ class SizeBook:
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with closing(sqlite3.connect(self.file, timeout=10.0)) as base:
-                base.execute("PRAGMA journal_mode=WAL")
-                base.execute("PRAGMA synchronous=NORMAL")
+                # Whole after any kill; only a machine that loses power can damage it, and it can be made anew.
+                base.execute("PRAGMA synchronous=OFF")
                 base.executescript(_TABLES)
                 with base:
                     yield base
@@ -189,7 +189,7 @@ def is_damaged(error: sqlite3.Error) -> bool:
 
 def throw_away(file: Path) -> None:
     """Remove a file of SQLite's with what belongs to it."""
-    for ending in ("", "-wal", "-shm", "-journal"):
+    for ending in ("", "-journal"):
         file.with_name(file.name + ending).unlink(missing_ok=True)
 
 

@@ -43,7 +43,12 @@ function Totals({ answer }: { answer: SiteOverview }): JSX.Element {
         [
             trans.__('Disk'),
             disk.free_bytes < 0 ? trans.__('unknown') : trans.__('%1 free', bytes(disk.free_bytes)),
-            disk.total_bytes < 0 ? '' : trans.__('of %1', bytes(disk.total_bytes))
+            [
+                disk.total_bytes < 0 ? '' : trans.__('of %1', bytes(disk.total_bytes)),
+                disk.free_files < 0 ? '' : trans.__('room for %1 files', amount(disk.free_files))
+            ]
+                .filter(Boolean)
+                .join(', ')
         ],
         [trans.__('Full in'), ...full(answer, trans)],
         [trans.__('Data'), bytes(totals.size_bytes), trans._n('%1 file', '%1 files', totals.files)],

@@ -118,6 +118,8 @@ function titleOf(job: Job, trans: Translation): string {
             return trans.__('Undoing the seal of “%1”', job.session);
         case 'session.unseal':
             return trans.__('Unsealing “%1”', job.session);
+        case 'site.count':
+            return trans.__('Counting all projects');
         case 'folder.sort':
             return trans.__('Sorting “%1”', String(job.wanted.path ?? ''));
         case 'project.set_members':
