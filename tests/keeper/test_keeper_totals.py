@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from running_keeper import Facility, Running
 
 from jupyter_modama.core.model import Actor
 from jupyter_modama.core.operations import OPERATIONS
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Accounts
 from jupyter_modama.testing.keys_suite import done
+from jupyter_modama.testing.running_keeper import Facility, Running
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root to start the keeper")]
 PATIENCE_S = 60.0
