@@ -57,7 +57,8 @@ class Samba:
         try:
             for command in commands:
                 program.stdin.write(f"{command}\n")
-            program.stdin.flush()
+                program.stdin.flush()
+                time.sleep(1)  # of two lines that it reads at once it does the second one only at the end
             yield
         finally:
             program.stdin.close()
