@@ -554,7 +554,7 @@ def test_what_was_asked_for_comes_back_from_json() -> None:
 def test_every_long_operation_can_be_asked_for_again(name: str) -> None:
     row = operations.OPERATIONS[name]
     values = {"project": "adhoc/p", "session": "s", "path": "adhoc", "visibility": "open", "to": "x", "add": ("a", "b")}
-    values |= {"person": "x", "reason": "y"}
+    values |= {"person": "x", "reason": "y", "email": "x@example.org"}
     fields = {f.name for f in dataclasses.fields(row.wanted)}
     wanted = row.wanted(**{key: value for key, value in values.items() if key in fields})
     assert wanted_from(row, json.loads(json.dumps(dataclasses.asdict(wanted)))) == wanted

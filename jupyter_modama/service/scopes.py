@@ -42,7 +42,16 @@ CAPABILITIES = (
     Capability(
         "custom:modama:session:write",
         "Create and change MODAMA sessions",
-        ("session.create", "session.make", "session.update", "session.rename", "session.remove", "entry.move"),
+        (
+            "session.create",
+            "session.make",
+            "session.update",
+            "session.rename",
+            "session.remove",
+            "entry.move",
+            "entry.rename",
+            "entry.remove",
+        ),
     ),
     Capability(
         "custom:modama:session:seal",
