@@ -85,6 +85,9 @@ LINES = {
     "project.set_members": ("project set-members adhoc/p --add {bob}:reader", "{bob}"),
     "project.set_visibility": ("project set-visibility adhoc/p open", "visibility: open"),
     "project.transfer": ("project transfer adhoc/p {bob}", "{bob}"),
+    "project.invite": ("project invite adhoc/p carla@example.org", "carla@example.org"),
+    "project.uninvite": ("project uninvite adhoc/p carla@example.org", ""),
+    "project.invitations": ("project invitations adhoc/p", "carla@example.org"),
     "project.adopt": ("project adopt adhoc/p --owner {bob}", "{bob}"),
     "project.check": ("project check adhoc/p", "nothing to compare"),
     "project.repair": ("project repair adhoc/p", "nothing to compare"),
@@ -153,13 +156,15 @@ def prepare(operation: str, do: Any, store: Any) -> None:
         (Path(store.site.root) / "adhoc/p/s/analysis/out.dat").write_bytes(b"result")
     if operation in {"path.unseal", "path.verify"}:
         do("path.seal", path="adhoc/p/s/analysis/out.dat")
+    if operation in {"project.uninvite", "project.invitations"}:
+        do("project.invite", project="adhoc/p", email="carla@example.org")
     if operation in NEEDS_REQUEST:
         do("session.request_unseal", project="adhoc/p", session="s", reason="crooked")
 
 
 def test_every_operation_has_a_line() -> None:
-    """A new operation cannot be forgotten here."""
-    assert set(LINES) == set(OPERATIONS)
+    """A new operation cannot be forgotten here; an invitation is accepted by signing in, and by nothing else."""
+    assert {*LINES, "invitation.accept"} == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("operation", LINES)
@@ -349,8 +354,9 @@ def test_state_that_cannot_be_written_is_a_sentence(anna: tuple[Path, Modama]) -
 BROKEN = """\
 import sys
 from jupyter_modama import cli
+from jupyter_modama.shell import doing
 def broken(*args): raise ZeroDivisionError("oh")
-cli._answer = broken
+doing.answer = broken
 sys.exit(cli.main())
 """
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from jupyter_modama.core.errors import ModamaError, NotAllowed, NotFound
 from jupyter_modama.core.layout import RECORDS, place
@@ -17,6 +18,8 @@ from jupyter_modama.core.model import EntryKind, Protection
 from jupyter_modama.core.paths import TreePath, encoded
 from jupyter_modama.core.ports import Store
 from jupyter_modama.core.projects import session_names
+from jupyter_modama.core.rows import Rows, joined
+from jupyter_modama.core.rows import below as rows_below
 from jupyter_modama.core.sealed_paths import SEALED, Row, below, home_of, rows_at, write_row
 
 LOOKED_FOR = "looked_for"  # which inode had the path when it was looked for in vain
@@ -24,10 +27,24 @@ LOOKED_FOR = "looked_for"  # which inode had the path when it was looked for in 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The links and folders of a proof, as seen from the folder that it is of."""
+    """The files, links and folders of a proof, as seen from the folder that it is of."""
 
-    links: dict[TreePath, str]
-    folders: set[TreePath]
+    rows: Rows
+    links: Rows
+    folders: Rows
+
+
+def kept_of(store: Store, recorded: Any, top: TreePath) -> Kept:
+    """What a proof says of a folder, with the paths from there."""
+    made = store.sealing.rows
+    kept = Kept(made(), made(), made())
+    for path, sha256, size in joined(rows_below(recorded.lines, top), rows_below(recorded.sizes, top)):
+        if sha256 is not None:
+            kept.rows.put(b"\0".join((path, b"%s 0" % (size or b"-1"), sha256)))
+    for mine, theirs in ((kept.links, recorded.links), (kept.folders, recorded.folders)):
+        for row in rows_below(theirs, top):
+            mine.put(row)
+    return kept
 
 
 def mend_sealed_paths(store: Store, project: TreePath) -> Iterator[str]:
@@ -105,14 +122,9 @@ def _written_anew(store: Store, row: Row, now: TreePath, home: TreePath) -> str:
     if [recorded.sha256, recorded.entries_sha256] != [row.facts.get(n) for n in ("manifest_sha256", "entries_sha256")]:
         return f"“{row.path.shown}” is called “{now.shown}” now, and its checksums are not those of the seal"
     old, new = (row.inner.parent, inner.parent) if single else (row.inner, inner)
-    entries = recorded.entries
-    lines = [
-        replace(line, path=below(path, old), size_bytes=entries.sizes.get(path, -1))
-        for path, line in recorded.lines.items()
-    ]
-    kept = Kept({below(p, old): t for p, t in entries.links.items()}, {below(p, old) for p in entries.folders})
+    kept = kept_of(store, recorded, old)
     key = secrets.token_hex(8)
-    checksums, listed = store.path_seals.write_proof(home, key, new, lines, kept)
+    checksums, listed = store.path_seals.write_proof(home, key, new, kept, kept)
     store.path_seals.freeze_proof(home, key, Protection(row.facts["protection"]))
     facts = {**row.facts, "path": inner.shown, "path_b64": encoded(inner)}
     facts |= {"manifest_sha256": checksums, "entries_sha256": listed}

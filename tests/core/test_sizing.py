@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jupyter_modama.core import overview, sizing
-from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound, ReasonMissing
+from jupyter_modama.core.errors import Conflict, Invalid, NotAllowed, NotFound, ReasonMissing
 from jupyter_modama.core.hub_rules import MailRules
 from jupyter_modama.core.model import Actor, Job, JobState, Person, PersonKind, Site
 from jupyter_modama.core.paths import TreePath
@@ -259,14 +259,17 @@ def test_disk_that_does_not_fill_has_no_last_day(
 
 
 def test_request_is_declined_with_a_reason(root: Does, memory: MemoryStore) -> None:
-    """It is gone then, and whoever asked is told why."""
+    """Whoever asked is told why."""
     wanted = {"project": "adhoc/p", "session": "s"}
-    record = {"by": ANNA.uid, "at": START.isoformat(), "reason": "wrong file"}
+    memory.put("adhoc/p/s/raw/image.dat", b"x")
+    root("session.seal", **wanted)
+    record = {"by": ANNA.uid, "at": datetime.now(UTC).isoformat(), "reason": "wrong file"}
     memory.write_record(TreePath("adhoc/p/s"), "unseal_request", record)
     with pytest.raises(ReasonMissing):
         root("session.decline_unseal", **wanted, reason="  ")
-    assert root("session.decline_unseal", **wanted, reason="it is published").by == ANNA
+    declined = root("session.decline_unseal", **wanted, reason="it is published")
+    assert (declined.by, declined.declined_because) == (ANNA, "it is published")
     (told,) = memory.notices.waiting(9)
     assert (told["uid"], told["kind"], told["facts"]["reason"]) == (ANNA.uid, "declined", "it is published")
-    with pytest.raises(NotFound, match="request"):
+    with pytest.raises(Conflict, match="nobody asks"):
         root("session.decline_unseal", **wanted, reason="again")
