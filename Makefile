@@ -18,6 +18,8 @@ export MODAMA_LIBERTEM_VENV ?= $(CURDIR)/.venv-libertem
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # For `make test PYTEST_ARGS="tests/core -x"`.
 PYTEST_ARGS ?=
+# Test files at a time; most of them wait for servers more than they compute. `make test WORKERS=0` runs one after the other.
+WORKERS ?= 3
 # For `make bench ROWS=listing,seal`.
 ROWS ?=
 
@@ -114,7 +116,7 @@ test: setup ## Run the whole suite: Python, TypeScript, browser
 	@$(MAKE) --no-print-directory test-python
 
 test-python: ## Run the Python and browser tests (after `make setup`)
-	python -m pytest $(PYTEST_ARGS)
+	python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 test-docker: ## As root: servers in containers, by DockerSpawner and podman (a job of its own)
 	MODAMA_TEST_DOCKER=1 python -m pytest tests/hub_config/test_docker.py $(PYTEST_ARGS)

@@ -185,7 +185,7 @@ class Keeper:
         if verb == verbs.FOLLOW:
             self._follow(talk, request_id)
             return
-        if verb in {verbs.NOTICES, verbs.TOLD}:
+        if verb in (verbs.NOTICES, verbs.TOLD):  # a set would want to hash whatever a caller sends
             talk.end(request_id, {"result": self._notices(verb, message.get("keys"))})
             return
         if verb != verbs.READ_AS:

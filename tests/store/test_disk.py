@@ -94,7 +94,7 @@ def test_closed_project_is_not_there_for_others(shared: Shared) -> None:
     assert shared.does(BOB, "project.list").total == 0
     assert shared.does(ALICE, "project.list").total == 1
     wanted = {"project": "adhoc/p", "session": "s", "path": "adhoc/p/s/raw", "name": "new", "title": "T"}
-    wanted |= {"to": "root", "visibility": "open"}
+    wanted |= {"to": "root", "visibility": "open", "email": "carla@example.org"}
     for name, row in OPERATIONS.items():
         fields = row.wanted.__dataclass_fields__  # type: ignore[attr-defined]
         if row.scope.value == "site" or row.least <= Role.SIGNED_IN or row.least >= Role.ADMINISTRATOR:
