@@ -76,6 +76,8 @@ def find(venv: Path | None = None) -> Path:
         os.stat(python)
     except (FileNotFoundError, NotADirectoryError):
         why = f"it is not installed here yet; please run `{INSTALL}` in a terminal"
+        if os.path.islink(python):
+            why = "its Python lies where you may not use it, or is gone; please ask whoever made it"
         raise Unreachable(what="LiberTEM", why=why) from None
     except OSError as error:
         why = f"your account cannot use its environment ({error.strerror}); please ask whoever made it"

@@ -81,7 +81,7 @@ class Tags:
             return self._numbers(info[0], 1)[0]
         if info[0] == 15:
             return tuple(self._numbers(kind, 1)[0] for kind in info[4::2])
-        if info[0] in {18, 20} and info[-1] >= 0:
+        if (info[0] == 18 and length >= 2 and info[1] >= 0) or (info[0] == 20 and length >= 3 and info[-1] >= 0):
             return self._array(info, is_text=name != "Data")
         raise Refused("it holds a kind of tag that nobody knows")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jupyter_modama.readers import dm
@@ -78,6 +78,7 @@ NAMES = itertools.count()
     cut=st.integers(0, len(WHOLE)),
     changes=st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=8),
 )
+@example(cut=590, changes=[(589, 18)])  # a text without a length
 def test_damaged_file_is_refused_or_read(
     tmp_path_factory: pytest.TempPathFactory, cut: int, changes: list[tuple[int, int]]
 ) -> None:
