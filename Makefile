@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # For `make test PYTEST_ARGS="tests/core -x"`.
 PYTEST_ARGS ?=
 # Test files at a time; most of them wait for servers more than they compute. `make test WORKERS=0` runs one after the other.
-WORKERS ?= 3
+WORKERS ?= 2
 # For `make bench ROWS=listing,seal`.
 ROWS ?=
 

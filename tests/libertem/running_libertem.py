@@ -169,7 +169,7 @@ async def tab(server: Jupyter) -> AsyncIterator[Callable[..., Coroutine[Any, Any
 
     async def hear(*types: str) -> dict[str, Any]:
         while True:
-            message = await asyncio.wait_for(events.read_message(), 60)
+            message = await asyncio.wait_for(events.read_message(), 150)
             assert message is not None
             if isinstance(message, str) and (found := json.loads(message))["messageType"] in types:
                 return dict(found)

@@ -69,6 +69,7 @@ async def analyse(server: Jupyter, opened: Opened) -> dict[str, Any]:
         return found
 
 
+@pytest.mark.timeout(400)
 def test_no_tcp_socket_listens_before_or_after_an_analysis(server: Jupyter, scan: Path) -> None:
     """The whole process tree below the watcher holds no port, whatever LiberTEM is asked to do."""
 
