@@ -132,7 +132,7 @@ def test_browse_leads_from_the_top_to_a_file(alice: BrowserContext, site_hub: Hu
     page.get_by_role("link", name="adhoc", exact=True).click()
     for name in ("p ä", "s", "raw"):
         page.get_by_role("row", name=name, exact=False).get_by_role("link", name=name, exact=True).click()
-    row = page.locator(f"tr[data-name={json.dumps(AWKWARD)}]")
+    row = page.locator(f"tr[data-name={json.dumps(AWKWARD, ensure_ascii=False)}]")
     expect(row).to_be_visible()
     cloud = row.get_by_role("link", name=re.compile("with Nextcloud")).get_attribute("href") or ""
     assert cloud.startswith(EXAMPLE)
