@@ -36,7 +36,11 @@ PATIENCE_MS = 240_000
 # Lab in the page, so that what a notebook does can be asked for.
 EXPOSED = 'c.Spawner.args = ["--LabApp.expose_app_in_browser=True"]\n'
 RUN = """async code => {
-    const kernel = await window.jupyterapp.serviceManager.kernels.startNew({ name: 'python3' });
+    const kernels = window.jupyterapp.serviceManager.kernels;
+    const { id } = await kernels.startNew({ name: 'python3' });
+    // A list of kernels that was asked for before this one began would end the connection when it comes.
+    while (![...kernels.running()].some(model => model.id === id)) await kernels.refreshRunning();
+    const kernel = kernels.connectTo({ model: { id, name: 'python3' } });
     let said = '';
     const future = kernel.requestExecute({ code });
     future.onIOPub = message => {

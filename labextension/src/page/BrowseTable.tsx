@@ -4,7 +4,7 @@ import type { Entry, FolderPage } from '../api/types';
 import { amount, bytes, moment } from '../services/format';
 import { useAnswer, useModama, useSettled, useTrans, useValue } from '../ui/context';
 import { Icon } from '../ui/icons';
-import { ListTools } from '../ui/ListTools';
+import { folderOrders, ListTools } from '../ui/ListTools';
 import { Box, Button, Loading, ProblemBox } from '../ui/parts';
 import { isPlain } from './Browse';
 import { encoded } from './urls';
@@ -66,14 +66,7 @@ export function BrowseTable({ folder, base, go }: Props): JSX.Element {
                 onSearch={setFilter}
                 sort={sort}
                 onSort={setSort}
-                orders={[
-                    ['name', trans.__('A to Z')],
-                    ['-name', trans.__('Z to A')],
-                    ['-modified', trans.__('newest')],
-                    ['modified', trans.__('oldest')],
-                    ['-size', trans.__('largest')],
-                    ['type', trans.__('type')]
-                ]}
+                orders={folderOrders(trans)}
             />
             {problem && (
                 <ProblemBox

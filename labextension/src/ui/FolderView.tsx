@@ -7,7 +7,7 @@ import { above, pageOf, type Around, type Place } from '../services/place';
 import { useModama, useSettled, useTrans, useValue } from './context';
 import { EntryList } from './EntryList';
 import { FileView } from './FileView';
-import { ListTools } from './ListTools';
+import { folderOrders, ListTools } from './ListTools';
 import { Box, Button, IconButton, ProblemBox } from './parts';
 
 /** One folder with all that is in it, and what is selected there. */
@@ -80,14 +80,7 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
                 onSearch={setFilter}
                 sort={sort}
                 onSort={setSort}
-                orders={[
-                    ['name', trans.__('A to Z')],
-                    ['-name', trans.__('Z to A')],
-                    ['-modified', trans.__('newest')],
-                    ['modified', trans.__('oldest')],
-                    ['-size', trans.__('largest')],
-                    ['type', trans.__('type')]
-                ]}
+                orders={folderOrders(trans)}
             >
                 <IconButton
                     icon="refresh"

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { amount } from '../services/format';
 import { useTrans } from './context';
+import type { Translation } from './host';
 import { Button, Choice, Search } from './parts';
 
 /** What stands above a list: a search, the order, and what else there is to do. */
@@ -34,6 +35,16 @@ export function ListTools(props: {
         </div>
     );
 }
+
+/** The orders in which a folder can be shown. */
+export const folderOrders = (trans: Translation): [string, string][] => [
+    ['name', trans.__('A to Z')],
+    ['-name', trans.__('Z to A')],
+    ['-modified', trans.__('newest')],
+    ['modified', trans.__('oldest')],
+    ['-size', trans.__('largest')],
+    ['type', trans.__('type')]
+];
 
 /** What stands below a list that is not shown in full. */
 export function ShowMore(props: { shown: number; total: number; onMore(): void }): JSX.Element | null {
