@@ -85,7 +85,8 @@ $(DONE)/modules: labextension/package.json labextension/yarn.lock labextension/.
 	@touch $@
 
 $(DONE)/sidebar: $(SIDEBAR_SOURCES) $(DONE)/modules
-	rm -rf labextension/lib labextension/tsconfig.tsbuildinfo
+	@# What an earlier build left could be taken for this one: the builder names the first entry that it finds.
+	rm -rf labextension/lib labextension/tsconfig.tsbuildinfo jupyter_modama/_lab/static
 	cd labextension && jlpm build:prod
 	@$(link-sidebar)
 	@touch $@
