@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
 from jupyter_modama.core.errors import Invalid, ModamaError, printable
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import place
 from jupyter_modama.core.model import Actor, Role, Site
 from jupyter_modama.core.paths import TreePath
@@ -28,7 +29,7 @@ NOT_KNOWN = "not known"
 _ACTOR = re.compile(r"^(.*?) via (\S+) \((.*?)\)(?: for (.*))?$", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListAudit:
     """`since` is a time (ISO 8601), `person` a login or a number, `op` an operation or all of a noun (`session.*`)."""
 
@@ -41,7 +42,7 @@ class ListAudit:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuditLine:
     """One thing that was done or tried. `outcome`: done, failed, refused, cancelled, interrupted; empty: not ended."""
 
@@ -58,7 +59,7 @@ class AuditLine:
     wanted: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuditPage:
     """The newest first. With a `cursor` there may be more, also where this page is not full."""
 
@@ -132,7 +133,7 @@ class _Ends:
 # Whose lines ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Known:
     """A project that somebody may hear of."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from jupyter_modama.core.errors import ModamaError, RecordCorrupt
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import area_of
 from jupyter_modama.core.model import Actor, DoctorReport, Finding, JobState, Severity
 from jupyter_modama.core.paths import TreePath
@@ -19,7 +19,7 @@ LOOKED_AT = 200  # projects whose records are read
 LISTED = 10
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunDoctor:
     pass
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jupyter_modama.core.errors import NotAllowed, NotFound, Unsupported
 from jupyter_modama.core.folders import SEALED, entry_of
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import place
 from jupyter_modama.core.model import Actor, EntryDetails, EntryKind, EntryMetadata, SessionState
 from jupyter_modama.core.paths import TreePath
@@ -15,13 +14,13 @@ from jupyter_modama.core.projects import is_folder
 from jupyter_modama.core.seal_state import read_state
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowEntry:
     path: str = ""
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadMetadata:
     path: str = ""
     path_b64: str = ""

@@ -7,9 +7,10 @@ modes, ACLs, the folders above, the room on the disk. Nothing is tried out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from jupyter_modama.core.errors import NotAllowed, NotFound
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import RECORDS, Place, place
 from jupyter_modama.core.model import Actor, EntryKind, Explanation, Reason, SessionState
 from jupyter_modama.core.paths import TreePath
@@ -19,7 +20,7 @@ from jupyter_modama.core.refusals import ask_owner, refusals, sealed_state
 STICKY = 0o1000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExplainEntry:
     path: str = ""
     path_b64: str = ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound
 from jupyter_modama.core.explain import ExplainEntry, explain_entry
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import Place, place
 from jupyter_modama.core.links import addresses_of
 from jupyter_modama.core.model import Actor, Entry, EntryKind, FolderPage, Progress, SessionState
@@ -20,7 +21,7 @@ LARGEST_PAGE = 2000
 SEALED = {SessionState.SEALED, SessionState.SEALED_BARE}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListFolder:
     """`start` is the index in the listing that `cursor` pins; without a cursor the folder is looked at anew.
 
@@ -37,7 +38,7 @@ class ListFolder:
     addresses: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SortFolder:
     path: str = ""
     sort: str = "-modified"

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.model import Area, Role
 
 READ, WRITE, ENTER = 4, 2, 1
@@ -19,7 +20,7 @@ ALL = READ | WRITE | ENTER
 LOOK = READ | ENTER
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AccessList:
     """What one inode grants: to its owner, its group, people and groups by number, and everybody else.
 
@@ -62,7 +63,7 @@ class AccessList:
         return self.other
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gate:
     """Who passes the root of a project: people with their roles, owners too, groups, and whether all may look."""
 
@@ -106,7 +107,7 @@ class Gate:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Templates:
     """The access lists of a project: of its folders, of what these pass on to new entries, and of its files.
 

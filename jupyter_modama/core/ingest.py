@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from jupyter_modama.core.audit import NOT_KNOWN
 from jupyter_modama.core.errors import ModamaError, printable
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import session_place
 from jupyter_modama.core.model import PersonKind, SessionState
 from jupyter_modama.core.paths import TreePath
@@ -24,7 +24,7 @@ NAMED_AT_ONCE = 200  # files in one line of the audit
 OPERATION = "session.own_ingest"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arrival:
     """One file or folder of an instrument's account: as it was found, before it gets another owner."""
 

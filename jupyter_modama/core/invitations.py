@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from jupyter_modama.core.errors import Conflict, Invalid, ModamaError, NotAllowed, NotFound, printable
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import project_place
 from jupyter_modama.core.members import SetMembers, set_members
 from jupyter_modama.core.model import Actor, Person, Progress, Role
@@ -29,7 +29,7 @@ BY_SIGN_IN = "delegate"  # how the actor is known when the hub tells of a sign-i
 DELEGATE = "sign-in"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InviteToProject:
     """`role`: member or reader; `until`: the last day of the membership."""
 
@@ -40,27 +40,27 @@ class InviteToProject:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UninviteFromProject:
     project: str
     email: str
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListInvitations:
     project: str
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AcceptInvitations:
     """`email`: an address that the sign-in service has verified."""
 
     email: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Invitation:
     project: str
     email: str
@@ -71,12 +71,12 @@ class Invitation:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Invitations:
     items: tuple[Invitation, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accepted:
     """The projects that somebody is a member of now, and was not before."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from jupyter_modama.core.errors import Invalid, NotFound
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.model import Actor, Job, JobPage, JobState, Role
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
 from jupyter_modama.core.roles import role_at
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListJobs:
     """`since` (ISO 8601) leaves out what has not changed after that time."""
 
@@ -24,12 +24,12 @@ class ListJobs:
     limit: int = 100
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowJob:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CancelJob:
     id: str
 

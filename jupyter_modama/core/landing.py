@@ -6,10 +6,11 @@ name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.hub_rules import Tile
 from jupyter_modama.core.model import Site
 
@@ -144,7 +145,7 @@ def report_link(site: Site, path: str, versions: dict[str, str]) -> str:
 # The pages of details -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HelpPage:
     """A page in words; `examples` are (what it is, command), with the names to be replaced between < and >."""
 

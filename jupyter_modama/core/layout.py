@@ -6,9 +6,8 @@ before it, and the project is all before that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jupyter_modama.core.errors import NotFound
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.model import Area, Site
 from jupyter_modama.core.paths import TreePath
 
@@ -16,7 +15,7 @@ RECORDS = ".modama"
 NOWHERE = TreePath("")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """Where a path lies: empty paths where it lies in no project or no session."""
 

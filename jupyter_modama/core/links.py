@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from jupyter_modama.core.errors import Invalid, ModamaError, NotAllowed, NotFound
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import Place, place
 from jupyter_modama.core.model import Actor, Address, EntryKind, Link, LinkKind, Links, SessionState, Tool
 from jupyter_modama.core.paths import TreePath
@@ -31,7 +32,7 @@ WEB = re.compile(r"https?://")
 TEMPLATES = (("url", LinkKind.URL, "url"), ("command", LinkKind.COMMAND, "sh"), ("text", LinkKind.TEXT, "text"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListLinks:
     """`drive` is the letter of the Windows drive in the commands that make one."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from jupyter_modama.core.errors import Conflict, Invalid, LastOwner, NotAllowed, printable
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.gate import Gate
 from jupyter_modama.core.layout import project_place
 from jupyter_modama.core.model import Actor, Area, Person, PersonKind, Progress, Project, Role, Visibility
@@ -22,7 +23,7 @@ SHORTEST_SEARCH = 2
 MOST_FOUND = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetMembers:
     """`add`: `login:role:last-day` each, of which only the login is needed; `remove`: logins; a uid will do for one."""
 
@@ -33,7 +34,7 @@ class SetMembers:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetVisibility:
     project: str
     visibility: Visibility
@@ -41,7 +42,7 @@ class SetVisibility:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransferProject:
     """`stay`: what those who own it now are afterwards: member, reader, or nothing."""
 
@@ -52,7 +53,7 @@ class TransferProject:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AdoptProject:
     """`owner`: whose project it is to be; without one, of whoever owns the folder."""
 
@@ -61,18 +62,18 @@ class AdoptProject:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FindPeople:
     text: str
     limit: int = 10
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class People:
     items: tuple[Person, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Change:
     """One gate as it is and as it is to be."""
 

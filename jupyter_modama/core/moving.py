@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from datetime import datetime
 
 from jupyter_modama.core.errors import AlreadyExists, Invalid, NotFound
 from jupyter_modama.core.folders import entry_of
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import Place, place, session_place
 from jupyter_modama.core.model import Actor, Entry, EntryKind, Progress, Role, Session
 from jupyter_modama.core.owning import check_free_to_go, check_mine, check_writable
@@ -29,7 +29,7 @@ from jupyter_modama.core.sessions import (
 from jupyter_modama.core.spreading import mend_part
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MakeSession:
     """`session`: the folder in the project that becomes one; `path_b64`: its path."""
 
@@ -39,7 +39,7 @@ class MakeSession:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MoveEntry:
     """`to`: the folder that it is moved into."""
 

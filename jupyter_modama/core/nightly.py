@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 
 from jupyter_modama.core.batches import in_order
 from jupyter_modama.core.errors import ModamaError, printable
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.ids import renew_doubles
 from jupyter_modama.core.layout import project_place
 from jupyter_modama.core.members import keep_days
@@ -32,7 +33,7 @@ MOST_NAMED = 100
 MEMBERS = "members"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunNightly:
     """`area`: only that one; `look_only`: nothing is changed, and it is said what would be."""
 
@@ -40,7 +41,7 @@ class RunNightly:
     look_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NightlyReport:
     """`ended` memberships, `finished` changes that had been cut off, entries `mended` or that differ; what failed."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from functools import partial
 from typing import Any, get_type_hints
@@ -43,6 +43,7 @@ from jupyter_modama.core import (
     verifying,
 )
 from jupyter_modama.core.errors import Cancelled, ManagedTree, ModamaError, NotAllowed, NotFound, printable
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.model import Actor, Progress, Role
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
@@ -71,7 +72,7 @@ class Where(StrEnum):
     SITE = "site"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Operation:
     """One row: `function(store, actor, wanted)`; a LONG one is a generator of Progress whose `check` raises at once.
 

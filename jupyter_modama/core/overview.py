@@ -5,12 +5,12 @@ Nothing is walked here: all of it stands in a small file that `site.count` fills
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from jupyter_modama.core.errors import Invalid
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.model import Actor, Person
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
@@ -30,7 +30,7 @@ class Only(StrEnum):
     REQUESTS = "requests"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowOverview:
     """`search`: a part of a project's path or of an owner's login; `sort`: one of SORTS, with - before it downwards."""
 
@@ -41,7 +41,7 @@ class ShowOverview:
     cursor: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DiskState:
     """-1: the file system does not say, or it was not watched for long enough."""
 
@@ -52,7 +52,7 @@ class DiskState:
     days_until_full: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SiteTotals:
     """Of all projects that were counted."""
 
@@ -66,7 +66,7 @@ class SiteTotals:
     gone: int = 0  # projects one of whose owners is gone
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProjectSize:
     """One project, as it was when it was counted; `grown_bytes` in the last `grown_days`, None where not known."""
 
@@ -85,7 +85,7 @@ class ProjectSize:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QuietSession:
     """A session that is not sealed, and in which nothing has changed since some time."""
 
@@ -97,7 +97,7 @@ class QuietSession:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SiteOverview:
     """`counted_at`: when the oldest of the counts was made, None where nothing was counted yet."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from jupyter_modama.core.errors import Conflict, Invalid, NotAllowed, NotFound, ReasonMissing, StorageError
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import RECORDS, Place, place
 from jupyter_modama.core.model import Actor, EntryKind, Progress, Protection, Role
 from jupyter_modama.core.paths import TreePath, encoded
@@ -39,7 +40,7 @@ from jupyter_modama.core.surveying import check_way, open_writers
 from jupyter_modama.core.verifying import MANIFEST, first_changed, hashed_files
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SealPath:
     """`despite_writers`: also where programs still hold files open for writing, which the audit keeps."""
 
@@ -49,14 +50,14 @@ class SealPath:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnsealPath:
     path: str
     reason: str = ""
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """What is asked for: the folder `top`, or `name` in it; `home` is whose record tells of it."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_modama.core.errors import Conflict, NotFound
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.model import Actor, Progress, VerifyReport
 from jupyter_modama.core.path_seals import Part, part_of
@@ -22,7 +22,7 @@ from jupyter_modama.core.verifying import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifyPath:
     """A sealed file or folder, or something in one."""
 

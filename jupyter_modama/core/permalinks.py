@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from jupyter_modama.core.errors import Invalid, NotFound
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.ids import kind_of, places_of, uuid_of
 from jupyter_modama.core.layout import Place, place
 from jupyter_modama.core.model import Actor, Located, Role, Site
@@ -27,7 +27,7 @@ WEB = ("http://", "https://")
 PLACES = {"path", "project", "to"}  # fields that hold a path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LocateEntry:
     """`rest` is the path below the project or session; `hint` is where that lay when somebody looked last."""
 
@@ -38,7 +38,7 @@ class LocateEntry:
     hint_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Permalink:
     """What an address of ours names: a record and a path below it, or a path alone."""
 

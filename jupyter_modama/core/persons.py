@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from jupyter_modama.core.audit import AuditLine, ListAudit, is_by, page_of, said_actor
 from jupyter_modama.core.errors import Invalid, ModamaError, NotAllowed, ReasonMissing, printable
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import area_of
 from jupyter_modama.core.model import Actor, Job, Person, PersonKind, Progress, Role
 from jupyter_modama.core.paths import TreePath
@@ -33,7 +34,7 @@ KEPT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExportPerson:
     """`person` is a login or a number, nothing for oneself; with a `cursor` further lines of the audit, and no more."""
 
@@ -41,7 +42,7 @@ class ExportPerson:
     cursor: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Membership:
     """What somebody is in a project, until which day; with what that day or role is known by: a group of theirs."""
 
@@ -50,7 +51,7 @@ class Membership:
     until: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mention:
     """A record that names somebody: of which project, session or path, in which part, since when."""
 
@@ -60,7 +61,7 @@ class Mention:
     at: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PersonExport:
     """All that is stored here about a person; `elsewhere` says what others keep."""
 
@@ -73,7 +74,7 @@ class PersonExport:
     elsewhere: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForgetPerson:
     """`number`: of an account that is gone, where the audit does not know it."""
 
@@ -82,7 +83,7 @@ class ForgetPerson:
     number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Forgotten:
     """What stands in the place of the name, in how many records and files of the audit, and what is left."""
 

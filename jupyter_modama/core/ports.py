@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.gate import Gate
 from jupyter_modama.core.model import (
     Actor,
@@ -29,7 +29,7 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.rows import Rows
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stat:
     """What the disk says of one entry without opening it (symlinks are not followed)."""
 
@@ -50,7 +50,7 @@ class Stat:
     writable: bool | None = None  # where a listing has asked the kernel
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Access:
     """What the kernel lets the running person do at a path."""
 
@@ -60,7 +60,7 @@ class Access:
     read_only_mount: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """Which rule of mode and ACL the kernel applies to the running person; bits are 4 read, 2 write, 1 enter."""
 
@@ -73,7 +73,7 @@ class Rule:
 FOLDER_SORTS = ("name", "-name", "modified", "-modified", "size", "-size", "type", "-type")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listing:
     """A slice of a pinned snapshot of a folder: the stats of the entries, or why an entry has none."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, TypeVar
 
 from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound, SealingInProgress, printable
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.gate import Gate
 from jupyter_modama.core.layout import area_of, depth, project_place
 from jupyter_modama.core.model import (
@@ -40,7 +41,7 @@ Of = TypeVar("Of")
 Thing = TypeVar("Thing")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListProjects:
     area: str = ""
     search: str = ""
@@ -49,13 +50,13 @@ class ListProjects:
     cursor: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowProject:
     project: str
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateProject:
     name: str
     area: str = ""
@@ -64,7 +65,7 @@ class CreateProject:
     visibility: Visibility = Visibility.PRIVATE
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UpdateProject:
     """Fields left out (None) stay as they are; an empty text clears one."""
 
@@ -84,7 +85,7 @@ class UpdateProject:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RenameProject:
     project: str
     name: str

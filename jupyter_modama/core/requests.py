@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_modama.core.errors import Conflict, ModamaError, NotSealed, ReasonMissing, printable
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import area_of, place, project_place
 from jupyter_modama.core.model import Actor, Role, SessionState, UnsealRequest
 from jupyter_modama.core.paths import TreePath
@@ -28,7 +28,7 @@ LONGEST_REASON = 2000
 MOST_LISTED = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RequestUnseal:
     project: str
     session: str
@@ -36,7 +36,7 @@ class RequestUnseal:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeclineUnseal:
     project: str
     session: str
@@ -44,7 +44,7 @@ class DeclineUnseal:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListRequests:
     """Of an area, of a `project`, or of one `session` in it; otherwise of all projects that one is a member of."""
 
@@ -54,7 +54,7 @@ class ListRequests:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnsealRequests:
     """`more`: there are further ones; these are then not the oldest."""
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jupyter_modama.core.audit import facts_of
 from jupyter_modama.core.batches import TOLD_EACH, in_order
 from jupyter_modama.core.errors import ModamaError, printable
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import Place, area_of, session_place
 from jupyter_modama.core.model import Actor, Finding, Progress, Seal, SessionState, Severity
 from jupyter_modama.core.paths import TreePath
@@ -34,7 +34,7 @@ MOST_SAID = 100
 SHOWN = 100
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Due:
     """A sealed session, and when it was read last: when it was sealed, or verified at night."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from typing import Any
 
 from jupyter_modama.core.errors import ModamaError, NotAllowed, NotFound
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import RECORDS, place
 from jupyter_modama.core.model import EntryKind, Protection
 from jupyter_modama.core.paths import TreePath, encoded
@@ -25,7 +25,7 @@ from jupyter_modama.core.sealed_paths import SEALED, Row, below, home_of, rows_a
 LOOKED_FOR = "looked_for"  # which inode had the path when it was looked for in vain
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kept:
     """The files, links and folders of a proof, as seen from the folder that it is of."""
 

@@ -8,11 +8,11 @@ the project's record tells of, so both are looked at.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from jupyter_modama.core.errors import Conflict, ModamaError
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import Place, place
 from jupyter_modama.core.model import Person, Protection
 from jupyter_modama.core.paths import TreePath
@@ -23,7 +23,7 @@ RECORD = "sealed-paths"
 SEALING, SEALED, UNSEALING = "sealing", "sealed", "unsealing"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SealedPath:
     """A file or folder that is sealed.
 
@@ -41,7 +41,7 @@ class SealedPath:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """What a record says of one sealed path; `home` is whose record."""
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import islice, zip_longest
@@ -30,6 +29,7 @@ from jupyter_modama.core.errors import (
     RecordCorrupt,
     StorageError,
 )
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import RECORDS, Place
 from jupyter_modama.core.model import Actor, Progress, Protection, Seal, Session, SessionState
 from jupyter_modama.core.paths import TreePath
@@ -71,7 +71,7 @@ class Writers(StrEnum):
     OVERRIDE = "override"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SealSession:
     project: str
     session: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 from jupyter_modama.core.errors import Invalid, ModamaError, NotAllowed, NotFound
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import Place, project_place, session_place
 from jupyter_modama.core.model import Actor, Area, EntryKind, Role, Seal, Session, SessionPage, SessionState, Summary
 from jupyter_modama.core.names import checked_name, fold, windows_warning
@@ -26,7 +27,7 @@ SORTS = ("name", "-name", "modified", "-modified")
 S = SessionState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListSessions:
     project: str
     search: str = ""
@@ -36,14 +37,14 @@ class ListSessions:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowSession:
     project: str
     session: str
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateSession:
     """An empty name, or one that ends in `-`, is completed to one that is free."""
 
@@ -58,7 +59,7 @@ class CreateSession:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UpdateSession:
     """Fields left out (None) stay as they are; an empty text clears one."""
 
@@ -79,7 +80,7 @@ class UpdateSession:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RenameSession:
     project: str
     session: str
@@ -87,7 +88,7 @@ class RenameSession:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoveSession:
     project: str
     session: str

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jupyter_modama.core.errors import ModamaError, printable
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.ids import uuid_of
 from jupyter_modama.core.layout import area_of, place
 from jupyter_modama.core.model import Actor, PersonKind, Progress, SessionState, Summary
@@ -27,12 +28,12 @@ MOST_NAMED = 100
 SETTLED = (SessionState.SEALED, SessionState.SEALED_BARE, SessionState.SEALING)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CountSite:
     area: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SiteCount:
     """How many `projects` were counted; which could not be."""
 

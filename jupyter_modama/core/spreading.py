@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from jupyter_modama.core.errors import NotAllowed, NotFound
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.gate import Gate
 from jupyter_modama.core.ids import renew_doubles
 from jupyter_modama.core.layout import project_place
@@ -35,19 +36,19 @@ SENTENCES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckProject:
     project: str
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RepairProject:
     project: str
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DriftFound:
     """One kind of difference: how many entries, some of them, and of how many it could not be mended."""
 
@@ -59,7 +60,7 @@ class DriftFound:
     left: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DriftReport:
     """What was found in a project; `mended` counts entries, and is 0 where it was only looked."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from jupyter_modama.core.errors import ModamaError, NotAdoptable, NotAllowed, OpenWriters
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import Place
 from jupyter_modama.core.model import Actor, Protection, Role, SealSurvey
 from jupyter_modama.core.paths import TreePath
@@ -17,7 +17,7 @@ from jupyter_modama.core.seal_state import read_state, session_asked_for
 NAMED = 100
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SurveySession:
     project: str
     session: str

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jupyter_modama.core.errors import Invalid
 from jupyter_modama.core.folders import entry_of
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import Place, place
 from jupyter_modama.core.model import Actor, Entry, Removed
 from jupyter_modama.core.names import checked_name
@@ -14,7 +13,7 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat, Store
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RenameEntry:
     """`name`: the new name, in the same folder."""
 
@@ -23,7 +22,7 @@ class RenameEntry:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoveEntry:
     path: str
     path_b64: str = ""

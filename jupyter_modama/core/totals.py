@@ -6,10 +6,10 @@ the project, may be deleted at any time, and is then written anew.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
 from jupyter_modama.core.records import record_or_warning
@@ -18,7 +18,7 @@ RECORD = "totals"
 PATIENCE_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Totals:
     """Regular files and their bytes, as many as there were at a time."""
 

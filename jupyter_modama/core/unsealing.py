@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from jupyter_modama.core.errors import Conflict, NotAllowed, NotSealed, ReasonMissing, UndoExpired
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import Place
 from jupyter_modama.core.model import Actor, Progress, Protection, Role, Seal, Session, SessionState
 from jupyter_modama.core.ports import Store
@@ -28,14 +28,14 @@ S = SessionState
 Facts = tuple[SessionState, Protection, Seal | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UndoSeal:
     project: str
     session: str
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnsealSession:
     project: str
     session: str
@@ -43,7 +43,7 @@ class UnsealSession:
     path_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judged:
     """The seal that a check has judged; nothing where there was none that is whole."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
 
 from jupyter_modama.core.errors import Invalid, ManifestMismatch, ModamaError, NotSealed
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import RECORDS, Place
 from jupyter_modama.core.model import Actor, EntryKind, Progress, Seal, VerifyReport
 from jupyter_modama.core.paths import TreePath
@@ -192,7 +192,7 @@ def _first_odd(then: Iterable[bytes], now: Iterable[bytes]) -> TreePath | None:
 # the operation -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifySession:
     project: str
     session: str

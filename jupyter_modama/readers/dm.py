@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, BinaryIO
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.model import Axis
 from jupyter_modama.readers.frames import Loaded, RawFrames, described, single
 from jupyter_modama.readers.opening import Item, Refused
@@ -23,7 +24,7 @@ class NotDirect(Exception):
     """The file is not laid out in the plain way that this reader knows; another reader may know it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block:
     """Numbers that were passed over: where they lie."""
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.model import MetadataField
 
 MOST_FIELDS, LONGEST_VALUE, DEEPEST = 2000, 500, 24
 GROUPS = ("Instrument", "Acquisition", "Calibration", "Sample", "File", "Other")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known:
     """A fact that many formats have; `keys` matches the end of a key in lower case, the first match in a file counts.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.readers.model import Abilities
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Format:
     """A row: extensions, and the readers that are tried in this order.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.model import Axis, EntryMetadata, MetadataField, Signal
 
 IMAGE, STACK, DIFFRACTION_SCAN = "image", "stack", "diffraction-scan"
@@ -14,7 +15,7 @@ PATHS = ("path", "path_b64")  # how a file is named beside a wish
 CONTRASTS = ("auto", "percentile", "minmax", "log")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PreviewWish:
     """Which picture is wanted; frame -1 is the central one; low and high are percentiles."""
 
@@ -27,7 +28,7 @@ class PreviewWish:
     gamma: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Preview:
     """A picture of one frame, or a plot; `low` and `high` are the data values shown black and white.
 
@@ -72,7 +73,7 @@ class PreviewFacts:
     curve_unit: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Abilities:
     """What can be done with a file of this name, judged by the name alone."""
 

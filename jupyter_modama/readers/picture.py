@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.model import Signal
 from jupyter_modama.readers.frames import Array
 from jupyter_modama.readers.model import DIFFRACTION_SCAN, PreviewWish
@@ -17,7 +17,7 @@ LINE, FRAME = (31, 119, 180, 255), (128, 128, 128, 160)  # read on a light and o
 RECIPROCAL = ("1/", "rad", "^-1", "⁻¹")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Picture:
     png: bytes
     width: int

@@ -12,9 +12,9 @@ import os
 import select
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from jupyter_modama.core.errors import StorageError
+from jupyter_modama.core.frozen import frozen
 
 MOVED_TO, CREATED, CLOSED, FOLDER = 0x80, 0x100, 0x08, 0x4000_0000
 MOVED_FROM, DELETED = 0x40, 0x200
@@ -28,7 +28,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fanotify_mark.argtypes = [ctypes.c_int, ctypes.c_uint, ctypes.c_uint64, ctypes.c_int, ctypes.c_char_p]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hint:
     """Something happened to a name in a folder; `folder` is the path on the disk that it has now."""
 

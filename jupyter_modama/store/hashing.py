@@ -16,10 +16,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.rows import Rows
 from jupyter_modama.store.beneath import FILE, open_beneath
@@ -34,7 +34,7 @@ LARGEST = 1 << 63
 CORES = len(os.sched_getaffinity(0))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """A file to hash, as a walk saw it."""
 

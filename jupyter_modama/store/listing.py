@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from jupyter_modama.core.errors import CursorExpired, Invalid
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store.lister import by_type
 
@@ -33,7 +34,7 @@ _SETTLED_NS = 50_000_000
 Stamp = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """Which folder, in which order, which names of it: all but `hidden` that pass the filter."""
 

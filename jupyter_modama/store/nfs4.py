@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.gate import ALL, ENTER, READ, WRITE, AccessList
 
 ATTRIBUTE = "system.nfs4_acl"
@@ -28,7 +29,7 @@ _HEAD = struct.Struct(">4I")
 _PASSED_ON = FLAGS["f"] | FLAGS["d"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One entry: `kind` is a letter of KINDS; `who` a number, a name, OWNER@, GROUP@ or EVERYONE@."""
 

@@ -8,9 +8,9 @@ import threading
 import time
 from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import place
 from jupyter_modama.core.model import Protection
 from jupyter_modama.core.paths import TreePath
@@ -129,7 +129,7 @@ class DiskSealing:
         return results
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Asked:
     """Rows of files as what is to be hashed."""
 

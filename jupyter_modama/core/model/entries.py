@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.model.people import Person
 from jupyter_modama.core.model.sessions import SessionState
 
@@ -17,7 +17,7 @@ class EntryKind(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Located:
     """Where what a permalink names lies now, and the project or session that it names."""
 
@@ -27,7 +27,7 @@ class Located:
     folder_b64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """Where a tool shows an entry."""
 
@@ -36,7 +36,7 @@ class Address:
     icon: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """A file or folder as listed. `mode` is as `ls` writes it; `tools` names what can open it."""
 
@@ -57,7 +57,7 @@ class Entry:
     addresses: tuple[Address, ...] = ()  # where it was asked for: the tools that open it in a browser
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FolderPage:
     """One page of the snapshot of a folder that `cursor` stands for; `start` is the index of its first item."""
 
@@ -76,7 +76,7 @@ class FolderPage:
     sort: str = "name"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EntryDetails:
     """One entry with everything about it that does not need its content."""
 
@@ -95,7 +95,7 @@ class EntryDetails:
     permalink: str = ""  # the address that outlives a rename, where the site has such
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reason:
     """One reason why something can or cannot be written: a code for programs, a sentence for people, the next step."""
 
@@ -104,7 +104,7 @@ class Reason:
     next_step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Explanation:
     path: str
     writable: bool
@@ -118,7 +118,7 @@ class LinkKind(StrEnum):
     TEXT = "text"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """One address of a path: something to open (`url`), to run (`command`) or to paste (`text`)."""
 
@@ -132,14 +132,14 @@ class Link:
     kernel: str = ""  # of a line of Python: the notebook kernel that can run it, where not every one can
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Links:
     path: str
     items: tuple[Link, ...]
     advice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MetadataField:
     """One fact that the instrument wrote; `source` is its key in the file, e.g. a DM tag."""
 
@@ -150,7 +150,7 @@ class MetadataField:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Axis:
     """One axis; `navigate` is true for scan positions and frame numbers."""
 
@@ -162,7 +162,7 @@ class Axis:
     navigate: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signal:
     """One data set of a file; `kind` is image, stack, diffraction-scan, spectrum, spectrum-map or other."""
 
@@ -174,7 +174,7 @@ class Signal:
     axes: tuple[Axis, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EntryMetadata:
     """What the instrument wrote into a file; that it cannot be read is a normal answer, with the reason in `why`."""
 

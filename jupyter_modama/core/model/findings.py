@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from jupyter_modama.core.frozen import frozen
 
 
 class Severity(StrEnum):
@@ -13,7 +14,7 @@ class Severity(StrEnum):
     FAILURE = "failure"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One thing that was looked at: what was found, and what to do about it."""
 
@@ -23,13 +24,13 @@ class Finding:
     next_step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DoctorReport:
     findings: tuple[Finding, ...]
     worst: Severity = Severity.OK
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Removed:
     """What was removed or moved, by its former path."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from jupyter_modama.core.frozen import frozen
 
 
 class JobState(StrEnum):
@@ -21,7 +23,7 @@ class JobState(StrEnum):
         return self in {JobState.DONE, JobState.FAILED, JobState.CANCELLED}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """How far a long operation is; `total` is 0 while it is not known."""
 
@@ -32,7 +34,7 @@ class Progress:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Job:
     """A long operation, running or ended; `result` and `problem` are the JSON forms of its answer or error."""
 
@@ -56,7 +58,7 @@ class Job:
     cancellable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     id: int
     type: str  # job | seal | arrival | members | service
@@ -66,6 +68,6 @@ class Event:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JobPage:
     items: tuple[Job, ...]

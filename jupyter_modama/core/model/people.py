@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+
+from jupyter_modama.core.frozen import frozen
 
 
 class Role(IntEnum):
@@ -25,7 +26,7 @@ class PersonKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Person:
     """Somebody with a uid; a number that nobody knows any more is shown as that number."""
 
@@ -44,7 +45,7 @@ class Via(StrEnum):
     INSTRUMENT = "instrument"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Actor:
     """Who asks now, from where, how that is known, and on whose behalf."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from enum import StrEnum
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.model.people import Person
 
 
@@ -14,14 +15,14 @@ class Visibility(StrEnum):
     OPEN = "open"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Member:
     person: Person
     role: str
     until: date | None = None  # the last day
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Project:
     """People with shared data. `size_bytes` and `files` are as counted at `counted_at`, None before that."""
 
@@ -57,7 +58,7 @@ class Project:
     mismatches: tuple[str, ...] = ()  # what the last night has found wrong with seals, a sentence each
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProjectPage:
     items: tuple[Project, ...]
     total: int

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
+from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.model.people import Person
 
 
@@ -29,7 +30,7 @@ class Protection(StrEnum):
     IMMUTABLE = "immutable"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChangesSince:
     """How files and links in raw differ from those of the seal before: in a sentence, counts, the first names of each.
 
@@ -47,7 +48,7 @@ class ChangesSince:
     full_list: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seal:
     """Who sealed, when, what; until when the sealer can undo it."""
 
@@ -62,14 +63,14 @@ class Seal:
     since: ChangesSince | None = None  # where it was sealed before
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FormatCount:
     format: str
     files: int
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Summary:
     """What lies in `raw`: arrival is by the server's clock (birth and change time), never by the microscope's."""
 
@@ -89,7 +90,7 @@ class Summary:
     sample: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnsealRequest:
     """Who asks for which session to be unsealed, and why; where it was declined, by whom, when and why."""
 
@@ -104,7 +105,7 @@ class UnsealRequest:
     declined_because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     project: str
     name: str
@@ -131,7 +132,7 @@ class Session:
     warning: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Writer:
     """A program that holds a file open for writing, as far as the kernel lets us know."""
 
@@ -141,7 +142,7 @@ class Writer:
     login: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SealSurvey:
     """What a seal would do, found without changing anything: the facts of the dialog."""
 
@@ -170,7 +171,7 @@ class SealSurvey:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifyReport:
     """What a verification found; a mismatch is raised as ManifestMismatch with the same facts."""
 
@@ -187,7 +188,7 @@ class VerifyReport:
     remark: str = ""  # where it is not written down for others
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SessionPage:
     items: tuple[Session, ...]
     total: int
