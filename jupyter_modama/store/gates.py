@@ -22,8 +22,9 @@ from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.store import acl, locks, records
 from jupyter_modama.store.adoption import private_group
 from jupyter_modama.store.beneath import FOLDER, PATH_ONLY
+from jupyter_modama.store.drift import Found
 from jupyter_modama.store.lists import lists_of
-from jupyter_modama.store.mending import Found, Pass
+from jupyter_modama.store.mending import Pass
 
 if TYPE_CHECKING:
     from jupyter_modama.store.disk import DiskStore

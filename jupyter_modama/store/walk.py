@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat as bits
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store.beneath import FILE, FOLDER, open_beneath
@@ -72,6 +73,8 @@ class Node:
 
 Enter = Callable[[int, TreePath, os.stat_result], bool]
 Failed = Callable[[TreePath, OSError], None]
+Level = tuple[int, TreePath, list[str]]  # an open folder, its path, and the names of folders in it still to come
+Names = tuple[int, TreePath, list[str], list[str]]
 
 
 def walk(top_fd: int, enter: Enter | None = None, failed: Failed | None = None) -> Iterator[Node]:
@@ -81,10 +84,26 @@ def walk(top_fd: int, enter: Enter | None = None, failed: Failed | None = None) 
     refuse it; `failed` hears of folders that cannot be opened or listed. What vanishes meanwhile is passed over.
     Raises: OSError where `failed` is not given.
     """
-    levels: list[tuple[int, TreePath, list[str]]] = []
+    for level in _levels(top_fd, enter, failed):
+        yield from _entries(level, enter, failed)
+
+
+def walk_folders(
+    top_fd: int, enter: Enter | None = None, failed: Failed | None = None, most: int = 1000
+) -> Iterator[Names]:
+    """The same for who looks at many files at a time: a folder, its path, names of files, and names of what is no
+    file, folder or link; several times for a folder that has more files than `most`.
+    """
+    for level in _levels(top_fd, enter, failed):
+        yield from _names(level, enter, failed, most)
+
+
+def _levels(top_fd: int, enter: Enter | None, failed: Failed | None) -> Iterator[Level]:
+    """Each folder in turn, opened; whoever takes it notes the names of the folders in it."""
+    levels: list[Level] = []
     try:
         levels.append((os.dup(top_fd), TreePath(""), []))
-        yield from _entries(levels[-1], enter, failed)
+        yield levels[-1]
         while levels:
             fd, path, inner = levels[-1]
             if not inner:
@@ -94,7 +113,7 @@ def walk(top_fd: int, enter: Enter | None = None, failed: Failed | None = None) 
             below = _opened_folder(fd, name, path / name, failed)
             if below is not None:
                 levels.append((below, path / name, []))
-                yield from _entries(levels[-1], enter, failed)
+                yield levels[-1]
     finally:
         for fd, _, _ in levels:
             os.close(fd)
@@ -116,13 +135,11 @@ def _opened_folder(fd: int, name: str, path: TreePath, failed: Failed | None) ->
         return None
 
 
-def _entries(level: tuple[int, TreePath, list[str]], enter: Enter | None, failed: Failed | None) -> Iterator[Node]:
+def _entries(level: Level, enter: Enter | None, failed: Failed | None) -> Iterator[Node]:
     """The entries of one open folder; the names of its folders are noted in the level."""
     fd, path, inner = level
     try:
-        if enter is not None and not enter(fd, path, os.fstat(fd)):
-            return
-        with os.scandir(fd) as entries:
+        with _listing(level, enter) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     inner.append(entry.name)
@@ -131,6 +148,37 @@ def _entries(level: tuple[int, TreePath, list[str]], enter: Enter | None, failed
         if failed is None:
             raise
         failed(path, error)
+
+
+def _names(level: Level, enter: Enter | None, failed: Failed | None, most: int) -> Iterator[Names]:
+    fd, path, inner = level
+    files: list[str] = []
+    others: list[str] = []
+    try:
+        with _listing(level, enter) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    files.append(entry.name)
+                elif entry.is_dir(follow_symlinks=False):
+                    inner.append(entry.name)
+                elif not entry.is_symlink():
+                    others.append(entry.name)
+                if len(files) >= most:
+                    yield fd, path, files, others
+                    files, others = [], []
+    except OSError as error:
+        if failed is None:
+            raise
+        failed(path, error)
+    yield fd, path, files, others
+
+
+def _listing(level: Level, enter: Enter | None) -> AbstractContextManager[Iterable[os.DirEntry[str]]]:
+    """Raises: OSError."""
+    fd, path, _ = level
+    if enter is not None and not enter(fd, path, os.fstat(fd)):
+        return nullcontext(())
+    return os.scandir(fd)
 
 
 def opened_file(top_fd: int, path: TreePath) -> int:

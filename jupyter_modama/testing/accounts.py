@@ -18,7 +18,7 @@ from jupyter_modama.store import people
 
 FIRST_UID, LAST_UID = 20_000, 59_000
 ONE_AT_A_TIME = Path("/tmp/modama-test-accounts.lock")  # noqa: S108 - what is asked for is one file for all test processes
-UID_TAKEN, UNKNOWN_ACCOUNT = 4, 6
+UID_TAKEN, UNKNOWN_ACCOUNT, ACCOUNT_IN_USE = 4, 6, 8
 MADE_BY = "made by the test process "
 PATIENCE_S = 60.0
 
@@ -156,11 +156,11 @@ def group(name: str, *members: Account) -> Iterator[int]:
 
 
 def _clear_leftovers() -> None:
-    """Remove the accounts of test processes that were killed."""
+    """Remove the accounts of test processes that were killed; those under which something still runs stay."""
     for row in pwd.getpwall():
         _, found, pid = row.pw_gecos.partition(f",{MADE_BY}")
         if found and pid.isdigit() and row.pw_uid >= FIRST_UID and not Path(f"/proc/{pid}").exists():
-            _run("userdel", row.pw_name, known=(UNKNOWN_ACCOUNT,))
+            _run("userdel", row.pw_name, known=(UNKNOWN_ACCOUNT, ACCOUNT_IN_USE))
 
 
 def _added(login: str, full_name: str) -> int:

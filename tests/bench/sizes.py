@@ -18,6 +18,7 @@ from tests.bench.works import PROJECT, peak, without_rests
 
 DEFAULT = "10000,100000"
 MOST_BYTES = 200 << 20
+SETFACL = ("setfacl", "-R", "-n", "-m", "u:60000:rwx,d:u:60000:rwx")  # -n: the masks as we have them
 FEW = 300_000  # above that each round takes minutes
 
 
@@ -71,8 +72,7 @@ def _line(
 
 
 def _members(root: Path, store: DiskStore, size: int, rounds: int) -> Line:
-    entry = "u:60000:rwX,d:u:60000:rwx"
-    peer = _command("setfacl", "-R", "-m", entry, str(root / PROJECT))
+    peer = _command(*SETFACL, str(root / PROJECT))
 
     def again(name: str) -> None:
         works.eight(store)
@@ -84,7 +84,7 @@ def _members(root: Path, store: DiskStore, size: int, rounds: int) -> Line:
 
 
 def _check(root: Path, store: DiskStore, size: int, rounds: int) -> Line:
-    peer = _command("setfacl", "-R", "-m", "u:60000:rwX,d:u:60000:rwx", str(root / PROJECT))
+    peer = _command(*SETFACL, str(root / PROJECT))
     works.members(store)
     found = interleaved(rounds, {"ours": lambda: works.check(store), "setfacl -R -m": peer})
     return _line("check, nothing to mend", size, found, "setfacl -R -m", None, peak("check", root))

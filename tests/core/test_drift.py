@@ -16,7 +16,7 @@ import pytest
 
 from jupyter_modama.core.model import Actor, Area, Visibility
 from jupyter_modama.core.spreading import SENTENCES, DriftReport, drift_sentence
-from jupyter_modama.store.mending import Drift
+from jupyter_modama.store.drift import Drift
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Account, Accounts
 from jupyter_modama.testing.doing import Does, opened_store

@@ -7,8 +7,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,6 +82,42 @@ def test_what_it_starts_has_no_more(keeper: Running, people: Accounts) -> None:
         assert found["Uid"].split() == [str(people.alice.uid)] * 4
         assert found["Gid"].split() == [str(people.alice.gid)] * 4
         assert found["Groups"].split() == [str(people.alice.gid)]
+
+
+def test_processes_that_mend_have_what_it_has(keeper: Running, root: Path, people: Accounts) -> None:
+    """Where many files are changed: what the keeper may, without a network and for good, and not after its end."""
+    done(keeper.keys, people.alice, "project.create", name="p")
+    people.alice.shell("mkdir d; cd d; seq -f f%g 9000 | xargs touch", cwd=root / PROJECT)
+    seen: dict[int, dict[str, str]] = {}
+    over = threading.Event()
+    watching = threading.Thread(target=watch_menders, args=(keeper.process.pid, seen, over))
+    watching.start()
+    try:
+        done(keeper.keys, people.alice, "project.set_members", project=PROJECT, add=[people.bob.login])
+    finally:
+        over.set()
+        watching.join()
+    assert people.bob.appends(root / PROJECT / "d/f9000")
+    assert seen, "no process was seen"
+    for pid, found in seen.items():
+        sets = {name: int(found[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb")}
+        kept = capabilities.MASK
+        assert sets == {"CapPrm": kept, "CapEff": kept, "CapBnd": kept, "CapInh": 0, "CapAmb": 0}
+        assert found["NoNewPrivs"] == "1"
+        assert found["net"] == os.readlink(f"/proc/{keeper.process.pid}/ns/net")
+        assert not Path(f"/proc/{pid}").exists()
+
+
+def watch_menders(keeper: int, seen: dict[int, dict[str, str]], over: threading.Event) -> None:
+    """Note what the processes may that a keeper has mend files, as long as that lasts."""
+    while not over.is_set():
+        for task in os.listdir(f"/proc/{keeper}/task"):
+            with suppress(OSError):
+                for child in Path(f"/proc/{keeper}/task/{task}/children").read_text().split():
+                    if b"mender.py" in Path(f"/proc/{child}/cmdline").read_bytes():
+                        facts = {**status(int(child), int(child)), "net": os.readlink(f"/proc/{child}/ns/net")}
+                        seen[int(child)] = facts
+        time.sleep(0.005)
 
 
 def test_socket_and_state_are_not_for_others(keeper: Running, people: Accounts) -> None:

@@ -26,7 +26,7 @@ from jupyter_modama.core.errors import ModamaError
 from jupyter_modama.core.model import Site
 from jupyter_modama.core.operations import OPERATIONS, perform
 from jupyter_modama.runner import wanted_from
-from jupyter_modama.store import flags
+from jupyter_modama.store import flags, menders, mending_files
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Account, Accounts, group
@@ -41,6 +41,7 @@ NAMED = {"project": PROJECT, "session": SESSION}
 SWAPS = """
 import ctypes, os, sys
 libc = ctypes.CDLL(None)
+libc.prctl(1, 9, 0, 0, 0)  # it ends with the test, whatever ends that
 pairs = [os.fsencode(name) for name in sys.stdin.read().split("\\0")]
 pairs = list(zip(pairs[::2], pairs[1::2]))
 print("ready", flush=True)
@@ -287,6 +288,20 @@ def test_what_changes_its_place_leads_nowhere(
             verb(scene, number)
             assert look(scene.outside) == before, f"pass {number}"
     assert scene.passes
+
+
+@pytest.mark.timeout(3600 if ATTACKS > 1000 else 120)
+@pytest.mark.parametrize(("verb", "trick"), [(changes_members, folders_and_links), (repairs, files_and_links)])
+def test_what_changes_its_place_leads_processes_nowhere(
+    scene: Scene,
+    verb: Callable[[Scene, int], None],
+    trick: Callable[[Scene], list[tuple[Path, Path]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same where the processes that otherwise come with many files do the work."""
+    monkeypatch.setattr(mending_files, "MANY", 0)
+    monkeypatch.setattr(menders, "MOST", 2)
+    test_what_changes_its_place_leads_nowhere(scene, verb, trick)
 
 
 def test_attack_would_work_on_who_follows_paths(scene: Scene) -> None:
