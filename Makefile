@@ -24,14 +24,15 @@ WORKERS ?= 2
 ROWS ?=
 
 SIDEBAR_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f -not -path '*/__tests__/*' 2>/dev/null) \
-	labextension/package.json labextension/tsconfig.json labextension/page.config.mjs
+	labextension/package.json labextension/tsconfig.json labextension/page.config.mjs \
+	$(wildcard jupyter_modama/locale/*/LC_MESSAGES/*.json)
 
 # JupyterLab takes the sidebar from where it is built. An editable install writes its install.json through the link, where
 # the next build would find it twice.
 LINK := $(VENV)/share/jupyter/labextensions/@modama/labextension
 link-sidebar = mkdir -p $(dir $(LINK)); rm -rf $(LINK) jupyter_modama/_lab/install.json; ln -sfn $(CURDIR)/jupyter_modama/_lab $(LINK)
 
-.PHONY: help setup demo demo-hub demo-hub-clean test test-python test-js test-docker check format bench build clean drift types
+.PHONY: help setup demo demo-hub demo-hub-clean test test-python test-js test-docker check format bench build clean drift types words
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -142,12 +143,16 @@ drift: ## Check that generated files are what their sources say
 	python -m hub_config settings | diff -u docs/settings.md - \
 		|| { echo "docs/settings.md is not what the classes of the site file say: make types"; exit 1; }
 	cd labextension && jlpm types:check
+	python .ci/words.py --check || { echo "make words, then write what is missing into labextension/words/de_DE.po, and make words again"; exit 1; }
 
 types: ## Generate openapi.json and the TypeScript types from the operations
 	python -m jupyter_modama.server.openapi > labextension/src/api/openapi.json
 	python -m jupyter_modama.server.reference > docs/operations.md
 	python -m hub_config settings > docs/settings.md
 	cd labextension && jlpm types
+
+words: ## Bring the catalogues of other languages up to the sources (labextension/words/*.po), and compile them
+	python .ci/words.py
 
 format: ## Format and mend what can be mended by itself
 	ruff format && ruff check --fix

@@ -12,6 +12,8 @@ const compiler = rspack({
         path: here('../jupyter_modama/_page'),
         filename: '[name].js',
         cssFilename: '[name].css',
+        // The catalogues of the page's languages, by what they say, so that a new one is not taken for an old one.
+        assetModuleFilename: 'words.[contenthash:8][ext]',
         clean: true
     },
     module: { rules: [{ test: /\.css$/, type: 'css' }] },

@@ -83,7 +83,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running_lab(home: Path, *, extension: bool = True, app: str = "jupyterlab") -> Iterator[Lab]:
+def running_lab(
+    home: Path, *, extension: bool = True, app: str = "jupyterlab", language: str = "", options: tuple[str, ...] = ()
+) -> Iterator[Lab]:
     """JupyterLab (or Notebook) with nothing of the person who runs the tests; stopped with all that it started."""
     tree = home / "work" / "storage"
     settings = home / "settings"
@@ -91,6 +93,10 @@ def running_lab(home: Path, *, extension: bool = True, app: str = "jupyterlab") 
     for folder in (tree / "adhoc", news.parent):
         folder.mkdir(parents=True)
     news.write_text(json.dumps(NO_NEWS))
+    if language:
+        chosen = settings / "@jupyterlab/translation-extension/plugin.jupyterlab-settings"
+        chosen.parent.mkdir(parents=True)
+        chosen.write_text(json.dumps({"locale": language}))
     port = free_port()
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "MODAMA_ROOT", "MODAMA_SITE"))},
@@ -109,6 +115,7 @@ def running_lab(home: Path, *, extension: bool = True, app: str = "jupyterlab") 
         f"--IdentityProvider.token={TOKEN}",
         *["--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True"],
         f"--ServerApp.jpserver_extensions={{'jupyter_modama': {extension}}}",
+        *options,
     ]
     log = home / "jupyter.log"
     with log.open("w") as output:

@@ -46,6 +46,7 @@ def test_wheel_holds_sidebar_page_and_server_part_once(dist: Path) -> None:
     assert f"{LAB}/install.json" in data
     assert "etc/jupyter/jupyter_server_config.d/jupyter_modama.json" in data
     assert "jupyter_modama/_page/page.js" in names
+    assert "jupyter_modama/locale/de_DE/LC_MESSAGES/jupyter_modama.json" in names
     assert "jupyter_modama/libertem/libertem.svg" in names
     assert not [name for name in names if name.startswith("jupyter_modama/_lab") or name.endswith(".map")]
     assert not [name for name in names if "node_modules" in name or name.startswith("tests")]

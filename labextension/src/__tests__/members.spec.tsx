@@ -1,6 +1,6 @@
 import { act, cleanup, fireEvent, screen, waitFor, within } from '@testing-library/react';
 import type { Project } from '../api/types';
-import { english } from '../page/host';
+import { trans as english } from '../page/words';
 import { changesOf, consequences, rowsOf } from '../services/members';
 import type { Place } from '../services/place';
 import { inSession, panelAt } from './panel';

@@ -12,7 +12,7 @@ import type {
     Session,
     Status
 } from '../api/types';
-import { english } from '../page/host';
+import { trans as english } from '../page/words';
 import { Modama } from '../services/modama';
 import type { Host, Note, ShownNote } from '../ui/host';
 import { VERSION } from '../version';

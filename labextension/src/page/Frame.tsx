@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { english as trans } from './host';
+import { trans } from './words';
 import type { PageSite } from './site';
 
 /** What all pages of the service share: whose data this is, where one can go, who one is. */

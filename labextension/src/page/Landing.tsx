@@ -1,4 +1,5 @@
-import { english as trans, pageHost } from './host';
+import { pageHost } from './host';
+import { trans } from './words';
 import type { HelpPage, PageSite, Tile } from './site';
 
 /** The first page: one tile for each way to the data. */

@@ -3,7 +3,7 @@ import type { Modama } from '../services/modama';
 import { openInLibertem } from '../services/actions';
 import { ModamaProvider } from '../ui/context';
 import { Dialogs } from '../ui/Dialogs';
-import { english as trans } from './host';
+import { trans } from './words';
 import type { PageSite } from './site';
 
 /** What a link to a data set leads to: opens it in this server's LiberTEM, and goes there. */

@@ -1,4 +1,4 @@
-import { english as trans } from './host';
+import { trans } from './words';
 import type { PageSite } from './site';
 
 /** A link to data, for somebody of whom nothing is known: how to get in, and not a word about the data. */

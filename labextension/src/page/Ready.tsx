@@ -4,7 +4,7 @@ import type { Modama } from '../services/modama';
 import { ModamaProvider, useValue } from '../ui/context';
 import { Dialogs } from '../ui/Dialogs';
 import { Box, Loading, ProblemBox } from '../ui/parts';
-import { english as trans } from './host';
+import { trans } from './words';
 
 /** What needs the service, once it is there. */
 export function Ready({ modama, children }: { modama: Modama; children: ReactNode }): JSX.Element {

@@ -1,20 +1,9 @@
 import { useSyncExternalStore } from 'react';
-import type { Host, Note, ShownNote, Translation } from '../ui/host';
+import type { Host, Note, ShownNote } from '../ui/host';
 import { Value } from '../services/value';
+import { trans } from './words';
 
 const SHORT_MS = 5000;
-
-/** English as it stands in the code, with the values put in. */
-export const english: Translation = {
-    __: (text, ...values) => filled(text, values),
-    _n: (one, many, count, ...values) => filled(count === 1 ? one : many, [count, ...values])
-};
-
-function filled(text: string, values: unknown[]): string {
-    return text.replace(/%(\d+)/g, (whole, index) =>
-        Number(index) <= values.length ? String(values[Number(index) - 1]) : whole
-    );
-}
 
 const notes = new Value<readonly (Note & { id: number })[]>([]);
 let made = 0;
@@ -35,7 +24,7 @@ function notify(note: Note): ShownNote {
 
 /** A browser's window without JupyterLab in it. */
 export const pageHost: Host = {
-    trans: english,
+    trans,
     events: 'stream',
     open: url => {
         // What takes long is no more the answer to a click, and browsers stop it: then there is something to click on.
@@ -43,7 +32,7 @@ export const pageHost: Host = {
             notify({
                 kind: 'warning',
                 text: url,
-                actions: [{ label: english.__('Open'), do: () => void window.open(url, '_blank') }]
+                actions: [{ label: trans.__('Open'), do: () => void window.open(url, '_blank') }]
             });
         }
     },
@@ -74,7 +63,7 @@ export function Notes(): JSX.Element {
                     <button
                         type="button"
                         className="mo-icon-button"
-                        aria-label={english.__('Close')}
+                        aria-label={trans.__('Close')}
                         onClick={() => put(note.id, undefined)}
                     >
                         ✕

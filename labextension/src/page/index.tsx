@@ -8,6 +8,7 @@ import { Browse } from './Browse';
 import { Frame } from './Frame';
 import { Notes, pageHost } from './host';
 import { Help, Landing } from './Landing';
+import { speakAsBrowser } from './language';
 import { Manage } from './Manage';
 import { Open } from './Open';
 import { Problem, Stranger } from './Outside';
@@ -102,10 +103,12 @@ if (root) {
             : {})
     };
     const modama = new Modama(connect(base, sender(site), root.dataset.api), host, VERSION);
-    createRoot(root).render(
-        <>
-            <Page site={site} modama={modama} />
-            <Notes />
-        </>
+    void speakAsBrowser().then(() =>
+        createRoot(root).render(
+            <>
+                <Page site={site} modama={modama} />
+                <Notes />
+            </>
+        )
     );
 }

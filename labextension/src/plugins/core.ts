@@ -6,6 +6,7 @@ import { connect } from '../api/client';
 import { labHost } from '../lab/host';
 import { openNotebook, openText } from '../lab/notebooks';
 import { showWide } from '../lab/wide';
+import { writing } from '../services/format';
 import { Modama } from '../services/modama';
 import { IModama } from '../tokens';
 import { VERSION } from '../version';
@@ -19,6 +20,10 @@ export const core: JupyterFrontEndPlugin<Modama> = {
     optional: [ITranslator, IStateDB],
     activate: (app: JupyterFrontEnd, translator: ITranslator | null, state: IStateDB | null): Modama => {
         const trans = (translator ?? nullTranslator).load('jupyter_modama');
+        const language = translator?.languageCode ?? 'en';
+        // English is mostly nobody's choice but what Lab begins with: then numbers look as the browser writes them.
+        const locale = language === 'en' ? undefined : language.replace('_', '-');
+        writing.set({ ...writing.get(), locale });
         const settings = app.serviceManager.serverSettings;
         const api = connect(settings.baseUrl, (url, init) =>
             ServerConnection.makeRequest(url, init, settings)

@@ -1,6 +1,7 @@
 import type { Job } from '../api/types';
 import type { NoteKind, Translation } from '../ui/host';
 import { amount, bytes } from './format';
+import { phaseWord, unitWord } from './phases';
 
 export interface Phrase {
     kind: NoteKind;
@@ -85,7 +86,8 @@ export function fraction(job: Job): number | undefined {
 /** How far a job is, in words. */
 export function progressText(job: Job, trans: Translation): string {
     const phase =
-        job.phase || (job.state === 'queued' ? trans.__('waiting for its turn') : trans.__('running'));
+        phaseWord(job.phase, trans) ||
+        (job.state === 'queued' ? trans.__('waiting for its turn') : trans.__('running'));
     if (job.message) {
         return `${phase}, ${job.message}`;
     }
@@ -104,7 +106,7 @@ export function progressText(job: Job, trans: Translation): string {
               amount(job.done),
               amount(job.total)
           )
-        : trans.__('%1, %2 of %3 %4', phase, amount(job.done), amount(job.total), job.unit);
+        : trans.__('%1, %2 of %3 %4', phase, amount(job.done), amount(job.total), unitWord(job.unit, trans));
 }
 
 function titleOf(job: Job, trans: Translation): string {

@@ -2,6 +2,7 @@ import { useEffect, type ReactNode } from 'react';
 import { unreachable } from '../api/problem';
 import type { Status } from '../api/types';
 import type { Modama } from '../services/modama';
+import { writing } from '../services/format';
 import type { ServerState } from '../services/serverpart';
 import { ModamaProvider, useModama, useTrans, useValue } from './context';
 import { Crumbs } from './Crumbs';
@@ -21,6 +22,7 @@ export function App({ modama }: { modama: Modama }): JSX.Element {
             void modama.start();
         }
     }, [modama]);
+    useValue(writing);
     return (
         <ModamaProvider value={modama}>
             <div className="mo-root">

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import type { Entry } from '../api/types';
-import { bytes, moment } from '../services/format';
+import { bytes, day, moment } from '../services/format';
 import type { Listing } from '../services/listing';
 import { useTrans, useValue } from './context';
 import { Icon, type IconName } from './icons';
@@ -181,7 +181,7 @@ function Row({ index, total, entry, active, selected, top, onSelect, onOpen }: R
                 {entry?.kind === 'file' ? bytes(entry.size_bytes) : ''}
             </span>
             <span role="gridcell" className="mo-cell-time">
-                {moment(entry?.modified).slice(0, 10)}
+                {day(entry?.modified)}
             </span>
         </div>
     );

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import type { Contrast, Entry, PreviewFacts, PreviewOptions } from '../api/types';
 import { useAnswer, useModama, useSettled, useTrans } from './context';
+import { writing } from '../services/format';
 import { Choice, Loading, ProblemBox } from './parts';
 
 /** Pixels across below which a picture is shown larger than it is, pixel by pixel. */
@@ -116,7 +117,7 @@ export function PreviewView({ entry, size }: { entry: Entry; size: number }): JS
 function Caption({ facts }: { facts: PreviewFacts }): JSX.Element {
     const trans = useTrans();
     const { caption, low, high } = facts;
-    const value = (n: number) => Number(n.toPrecision(4)).toLocaleString();
+    const value = (n: number) => Number(n.toPrecision(4)).toLocaleString(writing.get().locale);
     const range =
         low !== undefined && high !== undefined && !facts.kind?.startsWith('spectrum')
             ? trans.__('black %1, white %2', value(low), value(high))
