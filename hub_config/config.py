@@ -22,6 +22,7 @@ from hub_config.secret_files import kept_secret
 from jupyter_modama.core.errors import Invalid
 from jupyter_modama.core.model import Site
 from jupyter_modama.core.site_file import SIGN_IN
+from jupyter_modama.service.port import STARTED_BY, named_starter
 from jupyter_modama.service.scopes import ACCESS, SERVICE, custom_scopes, user_scopes
 from jupyter_modama.site import described, managed_by
 
@@ -162,9 +163,13 @@ def _set_service(c: Any, site: Site, file: Path) -> None:
         "command": [sys.executable, "-I", "-m", "jupyter_modama.service", "--site", str(file)],
         "oauth_no_confirm": True,
         "oauth_client_allowed_scopes": user_scopes()[1:],
-        "environment": {"MODAMA_SITE": str(file)},
+        # This process is the hub.
+        "environment": {"MODAMA_SITE": str(file), STARTED_BY: named_starter(os.getpid())},
     }
     _add_service(c, site, row, ["list:users", "read:users:name", "read:users:groups"])
+    from hub_config.watching import look_after_services  # needs the packages of the hub
+
+    look_after_services()
 
 
 def _set_delegates(c: Any, site: Site) -> None:

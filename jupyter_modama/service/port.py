@@ -3,6 +3,9 @@
 A service writes down who it is and who started it. One that finds the port taken looks there: where that process is
 still the one that was written down, is of this very account, and whoever started it is gone, it is asked to go, by
 SIGTERM. Everything else keeps its port, and is left alone.
+
+A hub says itself who it is (MODAMA_STARTED_BY): one that is killed while its service begins is not the parent any more
+when that looks, and whoever adopts orphans lives for ever.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import os
 import select
 import signal
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +25,7 @@ from jupyter_modama.core.errors import StorageError, Unreachable, from_os
 from jupyter_modama.store import records
 
 NAME = "service.json"
+STARTED_BY = "MODAMA_STARTED_BY"  # number and beginning of a process
 GOES_WITHIN_S = 15.0
 _LOG = logging.getLogger(__name__)
 
@@ -28,8 +33,11 @@ _LOG = logging.getLogger(__name__)
 def take_port(host: str, port: int, state: Path) -> socket.socket:
     """A listening socket; an orphan of ours has gone before.
 
-    Raises: Unreachable where somebody else holds the port, StorageError.
+    Raises: Unreachable where somebody else holds the port, or the hub that started this is gone; StorageError.
     """
+    pid, began = started_by()
+    if _is_gone(pid, began):
+        raise Unreachable(what="the service", why="the hub that started it is gone, and the next one starts its own")
     for asked in (False, True):
         try:
             found = socket.create_server(
@@ -41,7 +49,7 @@ def take_port(host: str, port: int, state: Path) -> socket.socket:
                 raise Unreachable(what="the service", why=f"it cannot have {where}: {error.strerror}") from error
         else:
             found.setblocking(False)
-            _write_down(state)
+            _write_down(state, pid, began)
             return found
     raise AssertionError("unreachable")
 
@@ -61,7 +69,7 @@ def _orphan_gone(state: Path) -> bool:
     try:  # looked at after the descriptor was opened: it is of that process, whatever becomes of the number
         if started_at(pid) != started or os.stat(f"/proc/{pid}").st_uid != os.geteuid():
             return False
-        if started_at(parent) == parent_started:
+        if not _is_gone(parent, parent_started):
             _LOG.error("A service of process %d holds the port, and the one that started it is alive", pid)
             return False
         _LOG.warning("The process %d is left of a hub that was killed; it is asked to go", pid)
@@ -78,6 +86,33 @@ def _orphan_gone(state: Path) -> bool:
         os.close(held)
 
 
+def started_by(environ: Mapping[str, str] = os.environ) -> tuple[int, int]:
+    """The process that started this one, and when that began."""
+    pid, _, began = environ.get(STARTED_BY, "").partition(" ")
+    if pid.isdecimal() and began.isdecimal():
+        return int(pid), int(began)
+    return os.getppid(), started_at(os.getppid())
+
+
+def named_starter(pid: int) -> str:
+    """What a process tells those whom it starts, so that they know it."""
+    return f"{pid} {started_at(pid)}"
+
+
+def _is_gone(pid: int, began: int) -> bool:
+    """Whether a process has ended, also where this account may not look at it."""
+    now = started_at(pid)
+    if now != -1:
+        return now != began
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 def started_at(pid: int) -> int:
     """When a process began, in the kernel's own count; -1 where there is none."""
     try:
@@ -87,10 +122,10 @@ def started_at(pid: int) -> int:
     return int(text.rpartition(")")[2].split()[19])
 
 
-def _write_down(state: Path) -> None:
+def _write_down(state: Path, parent: int, parent_started: int) -> None:
     """Raises: StorageError."""
-    pid, parent = os.getpid(), os.getppid()
-    noted = {"pid": pid, "started": started_at(pid), "parent": parent, "parent_started": started_at(parent)}
+    pid = os.getpid()
+    noted = {"pid": pid, "started": started_at(pid), "parent": parent, "parent_started": parent_started}
     try:
         box = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

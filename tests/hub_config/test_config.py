@@ -8,16 +8,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jupyterhub.services.service
 import pytest
 from jupyterhub.app import JupyterHub
 from jupyterhub.crypto import CryptKeeper
 from jupyterhub.proxy import ConfigurableHTTPProxy
+from jupyterhub.spawner import LocalProcessSpawner
 from traitlets.config import Config
 
 from hub_config import configure
 from hub_config.sign_in import DemoSignIn, PamSignIn
 from hub_config.sign_in_oauth import NextcloudSignIn, OpenIDSignIn
+from hub_config.watching import EVERY_S
 from jupyter_modama.core.errors import Invalid
+from jupyter_modama.service.port import started_at, started_by
 from jupyter_modama.service.scopes import user_scopes
 
 PAM = '[hub.sign_in]\nkind = "pam"\n'
@@ -133,6 +137,15 @@ def test_the_service_runs_as_its_own_account_and_people_may_use_it(c: Any, site_
     assert set(user_scopes()) <= set(getattr(hub, "extra_user_scopes", None) or roles[0])
     assert set(user_scopes()) <= set(c.Spawner.server_token_scopes)
     assert {scope for scope in user_scopes() if scope.startswith("custom:")} == set(hub.custom_scopes)
+
+
+def test_the_service_knows_its_hub_and_is_looked_after(c: Any, site_file: Written) -> None:
+    """The hub, which is this process, says who it is; and looks every few seconds whether its services run."""
+    configure(c, site_file())
+    row = next(row for row in c.JupyterHub.services if row["name"] == "modama")
+    assert started_by(row["environment"]) == (os.getpid(), started_at(os.getpid()))
+    assert jupyterhub.services.service._ServiceSpawner().poll_interval == EVERY_S
+    assert LocalProcessSpawner().poll_interval == 30
 
 
 def test_a_delegate_has_a_token_in_a_file_and_reaches_the_service_only(c: Any, site_file: Written) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_modama.core.errors import NotFound, StorageError, Unreachable
-from jupyter_modama.service.port import NAME, make_state, started_at, take_port
+from jupyter_modama.service.port import NAME, STARTED_BY, make_state, named_starter, started_at, take_port
 from jupyter_modama.testing.running_hub import free_ports
 
 HOLDS = """
@@ -99,6 +99,32 @@ def test_service_whose_hub_lives_is_left_alone(port: int, state: Path) -> None:
         assert other.service_lives
     finally:
         other.end()
+
+
+def test_orphan_since_it_began_is_asked_to_go(port: int, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its hub said who it is, since somebody who lives for ever was its parent when it took the port."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as hub:
+        monkeypatch.setenv(STARTED_BY, named_starter(hub.pid))
+        orphan = Started("goes", port, state)
+        monkeypatch.delenv(STARTED_BY)
+        try:
+            with pytest.raises(Unreachable, match=f"the port {port} of"):
+                take_port("127.0.0.1", port, state)
+            hub.kill()
+            hub.wait(60)
+            with take_port("127.0.0.1", port, state):
+                assert not orphan.service_lives
+        finally:
+            orphan.end()
+
+
+def test_orphan_does_not_begin(port: int, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next hub starts a service of its own."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as hub:
+        monkeypatch.setenv(STARTED_BY, named_starter(hub.pid))
+    with pytest.raises(Unreachable, match="is gone"):
+        take_port("127.0.0.1", port, state)
+    assert not (state / NAME).exists()
 
 
 @pytest.mark.parametrize("change", [{"started": 1}, {"pid": os.getpid()}, {"pid": 1}, {"pid": "x"}, None])
