@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from jupyter_modama.core.batches import in_order
-from jupyter_modama.core.errors import ModamaError, printable
+from jupyter_modama.core.errors import ModamaError, NotAllowed, NotFound, printable
 from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.ids import renew_doubles
 from jupyter_modama.core.layout import project_place
@@ -96,7 +96,7 @@ def run_nightly(store: Store, actor: Actor, wanted: RunNightly) -> Generator[Pro
         night.renewed = len(renew_doubles(store, TreePath(wanted.area)))
         for _ in renew_requests(store):
             yield Progress("requests", 0, 0, "projects")
-        named += yield from _sealed_paths(store, wanted.area)
+        named += yield from _left_behind(store, wanted.area)
         named += (yield from count_site(store, actor, CountSite(wanted.area))).problems
         named += yield from reverify_sealed(store, actor, wanted.area)
     return NightlyReport(
@@ -104,16 +104,28 @@ def run_nightly(store: Store, actor: Actor, wanted: RunNightly) -> Generator[Pro
     )
 
 
-def _sealed_paths(store: Store, area: str) -> Generator[Progress, None, tuple[str, ...]]:
-    """Find again what was sealed by its path where folders above it were renamed; answers what is to be known of it."""
+def _left_behind(store: Store, area: str) -> Generator[Progress, None, tuple[str, ...]]:
+    """Find again what was sealed by its path where folders above it were renamed; answers what is to be known of it.
+
+    What a crash left behind goes on the way.
+    """
     said: list[str] = []
     for path in project_paths(store, area):
         yield Progress("projects", 0, 0, "projects", path.shown)
         try:
+            _tidy(store, path)
             said += mend_sealed_paths(store, path)
         except ModamaError as error:
             said.append(f"{path.shown}: {printable(str(error))}")
     return tuple(said[:MOST_NAMED])
+
+
+def _tidy(store: Store, path: TreePath) -> None:
+    """Clear away what a crash left in a project, in its sessions, and beside it."""
+    where = project_place(store.site, path)
+    for folder in (path.parent, path, *session_names(store, path, where.layout)):
+        with suppress(NotAllowed, NotFound):  # a tree that others made is theirs
+            store.clear_leftovers(folder)
 
 
 def _kept(store: Store, area: str, before: str) -> Iterator[tuple[str, TreePath]]:

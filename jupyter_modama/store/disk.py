@@ -27,7 +27,7 @@ from jupyter_modama.core.layout import RECORDS, is_records, place
 from jupyter_modama.core.model import EntryKind, EntryMetadata, Person, Site, Summary
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Access, Check, Listing, Readers, Rule, Stat
-from jupyter_modama.store import changes, doctor, gates, locks, makers, people, records, rights
+from jupyter_modama.store import changes, doctor, gates, leftovers, locks, makers, people, records, rights
 from jupyter_modama.store.audit import FileAudit
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
 from jupyter_modama.store.connections import Connections
@@ -456,6 +456,11 @@ class DiskStore:
                     raise
                 first = TreePath(str(error.filename or "something new")).shown
                 raise NotEmpty(what=f"session {path.shown}", first=first) from error
+
+    def clear_leftovers(self, folder: TreePath) -> None:
+        """Clear away what a crash left in a folder, and in its records, more than an hour ago."""
+        with self.opened(folder, FOLDER, "tidying up") as fd, self.translated(folder, "tidying up"):
+            leftovers.clear(fd, self.trusted_at(folder))
 
     def own_ingest(self, session: TreePath) -> int:
         """Give what microscopes' accounts have written in a session, and is quiet, to the session's owner."""

@@ -200,6 +200,21 @@ class JobFolder:
                 for ending in _ENDINGS:
                     with suppress(OSError):
                         (self.folder / f"{job.id}.{ending}").unlink(missing_ok=True)
+        self._forget_copies()
+
+    def _forget_copies(self) -> None:
+        """Remove what a crash left of jobs that were being written; whoever writes one holds its lock."""
+        for file in [*self.folder.glob(".*.*.*"), *self.folder.glob("*.actor")]:
+            job_id = file.name.lstrip(".").partition(".")[0]
+            is_there = (self.folder / f"{job_id}.json").exists()
+            if not _ID.match(job_id) or (is_there and not file.name.startswith(".")):
+                continue
+            with suppress(OSError):
+                claim = self.claim(job_id)
+                file.unlink(missing_ok=True)
+                claim.release()
+                if not is_there:
+                    (self.folder / f"{job_id}.lock").unlink(missing_ok=True)
 
 
 def _iso(value: Any) -> str:

@@ -381,6 +381,9 @@ class MemoryStore:
     def own_ingest(self, session: TreePath) -> int:
         return 0
 
+    def clear_leftovers(self, folder: TreePath) -> None:
+        """Nothing is left here: what is made is there at once."""
+
     def _check_may_go(self, parent: Node, node: Node, path: TreePath) -> None:
         """Raise where the flag, or the sticky bit of the folder, keeps an entry where it is."""
         mine = self._me.uid in {0, node.uid, parent.uid}
