@@ -53,12 +53,12 @@ class JobRunner:
         """Have every change of a job told, from the thread that runs it."""
         self._listeners.append(listener)
 
-    def start(self, operation: Operation, wanted: Any, actor: Actor) -> Job:
-        """Begin a long operation and return its job.
+    def start(self, operation: Operation, wanted: Any, actor: Actor, said: dict[str, Any] | None = None) -> Job:
+        """Begin a long operation and return its job; `said` of who asked is kept beside it, from its beginning.
 
         Raises: what its check raises; then there is no job.
         """
-        return self._submit(self._begin(operation, wanted, actor))
+        return self._submit(self._begin(operation, wanted, actor, said=said))
 
     def run(self, operation: Operation, wanted: Any, actor: Actor, on_progress: Listener | None = None) -> Any:
         """Do a long operation as a job here and now, and return its answer.
@@ -70,7 +70,15 @@ class JobRunner:
             run.listeners.append(on_progress)
         return run.drive()
 
-    def _begin(self, operation: Operation, wanted: Any, actor: Actor, *, unwritten: bool = False) -> _Run:
+    def _begin(
+        self,
+        operation: Operation,
+        wanted: Any,
+        actor: Actor,
+        *,
+        unwritten: bool = False,
+        said: dict[str, Any] | None = None,
+    ) -> _Run:
         """A job that is written down; or, where that cannot be, as well `unwritten`, seen by nobody else.
 
         Raises: what the check raises, DiskFull and its kind.
@@ -80,6 +88,8 @@ class JobRunner:
         try:
             claim = self.jobs.claim(job.id)
             try:
+                if said is not None:
+                    self.jobs.note_actor(job.id, said)
                 self.jobs.write(job)
             except BaseException:
                 claim.release()

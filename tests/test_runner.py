@@ -566,3 +566,19 @@ def test_answers_become_json() -> None:
     assert json.loads(json.dumps(found))["job"]["state"] == "done"
     assert found["names"] == ["\\xff", None, 1.5]
     assert plain(5) == {"value": 5}
+
+
+def test_who_asked_is_kept_before_the_job_is_there(
+    runner: Runner, work: Work, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a job that a kill has cut off in its first moment goes on for them."""
+    known: list[Any] = []
+    write = runner.jobs.write
+
+    def written(job: Job) -> None:
+        known.append(runner.jobs.noted_actor(job.id))
+        write(job)
+
+    monkeypatch.setattr(runner.jobs, "write", written)
+    ended(runner, runner.start(work.row, DoWork(), actor, {"uid": 7}))
+    assert known[0] == {"uid": 7}

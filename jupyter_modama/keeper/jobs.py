@@ -54,16 +54,10 @@ class Jobs:
                 raise Busy(what="the keeper")
             self._begun.append(actor.person.uid)
         try:
-            job = self.runner.start(operation, wanted, actor)
-            self.store.jobs.note_actor(job.id, verbs.said_of(actor))
+            job = self.runner.start(operation, wanted, actor, verbs.said_of(actor))
         finally:
             with self._guard:
                 self._begun.remove(actor.person.uid)
-        with self._guard:
-            ended = self._ended.get(job.id)
-        if ended is not None:  # before it was written down who asked
-            self._tell(ended)
-            self.store.jobs.forget_actor(job.id)
         self._follow(job.id, key, follower)
         return job.id
 

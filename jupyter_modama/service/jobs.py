@@ -58,8 +58,7 @@ class ReadingJobs:
                 raise Busy(what="reading whole sessions")
             self._starting.append(login)
         try:
-            job = self.runner.start(operation, wanted, actor)
-            self.book.note_actor(job.id, said_of(actor))
+            job = self.runner.start(operation, wanted, actor, said_of(actor))
         finally:
             with self._guard:
                 self._starting.remove(login)
