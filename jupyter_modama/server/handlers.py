@@ -13,7 +13,15 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from jupyter_modama.core.errors import Invalid, ModamaError, NotAllowed, NotFound, NotSignedIn, StorageError
+from jupyter_modama.core.errors import (
+    Invalid,
+    ModamaError,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    StorageError,
+    Unreachable,
+)
 from jupyter_modama.core.operations import Kind, Operation
 from jupyter_modama.server.openapi import MakeRoot, OpenInLibertem, document
 from jupyter_modama.server.room import Room
@@ -53,7 +61,7 @@ class ModamaHandler(APIHandler):
         raised = (kwargs.get("exc_info") or (None, None, None))[1]
         error = _as_modama(raised, status_code)
         problem = error.problem(self.request_id)
-        if isinstance(raised, web.HTTPError) and error.status != status_code:
+        if isinstance(raised, web.HTTPError) and error.status != status_code < 500:
             problem["status"] = status_code
         self.set_status(problem["status"])
         self.finish(to_json(problem), set_content_type="application/problem+json")
@@ -77,6 +85,12 @@ def _as_modama(raised: BaseException | None, status: int) -> ModamaError:
         return NotFound(what="such address")
     if 400 <= status < 500:
         return Invalid(what=str(said))
+    if isinstance(raised, web.HTTPError):  # of ours none is; what lets people in raises it where the hub is away
+        return Unreachable(
+            what="the hub",
+            why="it could not be asked who you are. Nothing has been changed; please try again in a moment, and if "
+            "this stays so, stop your server on the hub's control panel and start it again",
+        )
     return StorageError(what="this request", why="an unexpected error inside the server, which is in its log")
 
 

@@ -13,10 +13,10 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
-from tornado.web import RequestHandler
+from tornado.web import HTTPError, RequestHandler
 
 from jupyter_modama.core.operations import OPERATIONS, Kind
-from jupyter_modama.server.handlers import ModamaHandler
+from jupyter_modama.server.handlers import ModamaHandler, _as_modama
 from jupyter_modama.server.openapi import contract, document
 from jupyter_modama.server.page import PageAssets, PageHandler
 
@@ -280,3 +280,12 @@ def test_both_halves_name_the_same_interface() -> None:
     """The sidebar knows the interface that it was built for by the name that the server gives it."""
     built_for = Path(__file__).parents[2] / "labextension/src/api/contract.ts"
     assert f"'{contract()}'" in built_for.read_text(), "run `make types`"
+
+
+def test_hub_that_cannot_be_asked_who_it_is_is_named() -> None:
+    """What lets people in at a hub raises this while the hub is away; nothing is wrong inside this server."""
+    error = _as_modama(HTTPError(500, "Failed to connect to Hub API at http://127.0.0.1:1/hub/api"), 500)
+    assert (error.code, error.status) == ("unreachable", 503)
+    assert "the hub" in str(error)
+    assert "127.0.0.1" not in str(error)
+    assert _as_modama(RuntimeError("inside"), 500).code == "storage-error"
