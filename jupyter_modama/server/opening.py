@@ -12,6 +12,7 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
+from jupyter_modama.core.errors import PathRefused
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.server.page import send_page
 
@@ -26,11 +27,14 @@ class OpenHandler(JupyterHandler):
     def asked_path(self) -> TreePath:
         """The path that the address names, byte by byte.
 
-        Raises: PathRefused.
+        Raises: HTTPError, which Jupyter shows as a page.
         """
         asked = self.request.query_arguments
         b64 = asked.get("path_b64", [b""])[-1].decode("ascii", "replace")
-        return TreePath.parse(asked.get("path", [b""])[-1].decode("utf-8", "surrogateescape"), b64)
+        try:
+            return TreePath.parse(asked.get("path", [b""])[-1].decode("utf-8", "surrogateescape"), b64)
+        except PathRefused as error:
+            raise web.HTTPError(error.status, "%s", str(error)) from error
 
 
 class OpenLab(OpenHandler):
