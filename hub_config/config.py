@@ -24,6 +24,7 @@ from jupyter_modama.core.model import Site
 from jupyter_modama.core.site_file import SIGN_IN
 from jupyter_modama.service.port import STARTED_BY, named_starter
 from jupyter_modama.service.scopes import ACCESS, SERVICE, custom_scopes, user_scopes
+from jupyter_modama.service.settings import NO_INTERNAL_SSL
 from jupyter_modama.site import described, managed_by
 
 SITE_FILE = "/etc/modama/site.toml"
@@ -38,6 +39,7 @@ _LOG = logging.getLogger("modama.hub")
 
 def configured(c: Any, site_file: str | os.PathLike[str] | None = None) -> Site:
     """Raises: Invalid."""
+    _check_plain_inside(c)
     file = Path(os.path.abspath(site_file or os.environ.get("MODAMA_SITE") or SITE_FILE))
     site = described(file)
     site = replace(site, managed_by=managed_by(site.root))
@@ -55,6 +57,12 @@ def configured(c: Any, site_file: str | os.PathLike[str] | None = None) -> Site:
     for sentence in advice(site, public):
         _LOG.warning("%s", sentence)
     return site
+
+
+def _check_plain_inside(c: Any) -> None:
+    """Raises: Invalid for `internal_ssl`, which the service cannot take part in."""
+    if c.JupyterHub.get("internal_ssl"):
+        raise Invalid(what=NO_INTERNAL_SSL)
 
 
 def public_address(site: Site) -> str:

@@ -13,6 +13,12 @@ from jupyter_modama.core.model import Site
 from jupyter_modama.service.scopes import SERVICE
 from jupyter_modama.site import described, managed_by
 
+# The hub gives its certificates to itself alone, and the service has an account of its own.
+NO_INTERNAL_SSL = (
+    "c.JupyterHub.internal_ssl cannot be used with this service: the hub keeps the keys for it in a folder of its own, "
+    "which the service's account cannot read. Please leave it off; on one machine the parts talk over loopback"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -36,6 +42,8 @@ def settings_of(site_file: Path, environ: Mapping[str, str] = os.environ) -> Set
 
     Raises: Invalid.
     """
+    if environ.get("JUPYTERHUB_SSL_KEYFILE"):
+        raise Invalid(what=NO_INTERNAL_SSL)
     site = described(site_file)
     site = replace(site, managed_by=managed_by(site.root))
     if not site.managed_by:

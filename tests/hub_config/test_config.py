@@ -73,6 +73,13 @@ def applied(cls: type, c: Any, **more: Any) -> Any:
     return cls(config=c, **more)
 
 
+def test_internal_ssl_is_refused_in_words(c: Any, site_file: Written) -> None:
+    """The hub gives no other account the keys for it, so that the service could not be reached."""
+    c.JupyterHub.internal_ssl = True
+    with pytest.raises(Invalid, match="internal_ssl cannot be used with this service"):
+        configure(c, site_file())
+
+
 def test_the_hub_takes_every_setting(c: Any, site_file: Written) -> None:
     """No name is misspelled and no value has another type than the installed version of the hub wants."""
     configure(c, site_file())

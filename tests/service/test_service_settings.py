@@ -63,6 +63,12 @@ def test_tree_of_nobody_is_not_served(site_file: Path, monkeypatch: pytest.Monke
         settings_of(site_file, FROM_HUB)
 
 
+def test_internal_ssl_of_the_hub_is_refused_in_words(site_file: Path) -> None:
+    """Where it was switched on after `configure(c)`, the hub's log has the service's word on it."""
+    with pytest.raises(Invalid, match="internal_ssl cannot be used with this service"):
+        settings_of(site_file, {**FROM_HUB, "JUPYTERHUB_SSL_KEYFILE": "/root/internal-ssl/user-service.key"})
+
+
 def test_service_starts_without_jupyters_server() -> None:
     """Nor numpy, nor the readers of files: what serves everybody is small."""
     unwanted = ["jupyter_server", "numpy", "h5py", "rsciio", "PIL", "jupyter_core", "fastapi"]
