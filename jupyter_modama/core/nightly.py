@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from jupyter_modama.core.batches import in_order
+from jupyter_modama.core.doubted import learn_records, renew_records
 from jupyter_modama.core.errors import ModamaError, NotAllowed, NotFound, printable
 from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.ids import renew_doubles
@@ -145,6 +146,7 @@ def _one(store: Store, path: TreePath, wanted: RunNightly, night: _Night) -> Gen
         night.differing += sum(row.count for row in report.found if row.mendable)
         night.ended += len(store.gates.read(path).ended(_today()))
         return
+    renew_records(store, path, aside=False)
     with store.members_locked(path):
         record, _ = record_or_warning(store, path, MEMBERS)
         was_cut_off = bool(record.get("spreading"))
@@ -152,6 +154,7 @@ def _one(store: Store, path: TreePath, wanted: RunNightly, night: _Night) -> Gen
         report = yield from reported(store, path, mend=True, even_alone=was_cut_off or bool(ended))
         facts = {"wanted": store.gates.read(path).version, "spreading": False}
         store.write_record(path, MEMBERS, {**record, **facts, "looked_at": datetime.now(UTC).isoformat()})
+    learn_records(store, path)
     area = project_place(store.site, path).layout
     night.owned += sum(store.own_ingest(session) for session in session_names(store, path, area))
     night.ended += len(ended)

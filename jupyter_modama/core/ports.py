@@ -218,6 +218,14 @@ class Ids(Protocol):
     def turn(self) -> AbstractContextManager[bool]: ...
 
 
+class RecordTrust(Protocol):
+    """Records that others than the system could have written for a while."""
+
+    def doubted(self, folder: TreePath) -> tuple[str, ...]: ...  # their names, “.” for all that there may be
+    def renew(self, folder: TreePath, *, aside: bool) -> Any: ...  # store.record_trust.Renewed
+    def learn(self, folder: TreePath) -> None: ...  # what those hold that are believed now
+
+
 class Sizes(Protocol):
     """What was counted of the site last: may be lost, and is counted anew."""
 
@@ -271,6 +279,8 @@ class Store(Protocol):
     def path_seals(self) -> PathSealTools: ...
     @property
     def requests(self) -> RequestBook: ...
+    @property
+    def record_trust(self) -> RecordTrust: ...
 
     # who
     def me(self) -> Person: ...

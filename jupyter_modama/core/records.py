@@ -29,14 +29,25 @@ MOST_MISMATCHES = 100
 
 
 def record_or_warning(store: Store, folder: TreePath, name: str) -> tuple[dict[str, Any], str]:
-    """The record of a folder, empty where there is none, and a sentence where it is damaged.
+    """The record of a folder, empty where there is none, and a sentence where it is damaged or not believed.
 
     The folder itself still works.
     """
     try:
-        return store.read_record(folder, name) or {}, ""
+        record = store.read_record(folder, name)
     except RecordCorrupt as error:
         return {}, str(error)
+    return (record, "") if record is not None else ({}, _doubt(store, folder))
+
+
+def _doubt(store: Store, folder: TreePath) -> str:
+    """A sentence where others could have written what stands about a folder."""
+    if not store.record_trust.doubted(folder):
+        return ""
+    return (
+        f"what is written down about “{folder.shown}” could be changed by others than the system, as after “chmod -R” "
+        "or “setfacl -R”, and is not believed meanwhile; an owner or an administrator can mend that by “repair”"
+    )
 
 
 def recorded_text(record: dict[str, Any], name: str) -> str:

@@ -7,16 +7,18 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from jupyter_modama.core.doubted import RecordsFound, look_at_records, renew_records
 from jupyter_modama.core.errors import NotAllowed, NotFound
 from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.gate import Gate
 from jupyter_modama.core.ids import renew_doubles
 from jupyter_modama.core.layout import project_place
-from jupyter_modama.core.model import Actor, Progress, SessionState
+from jupyter_modama.core.model import Actor, Progress, Role, SessionState
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Store
 from jupyter_modama.core.projects import session_names
 from jupyter_modama.core.records import record_or_warning
+from jupyter_modama.core.roles import role_at
 from jupyter_modama.core.seal_state import read_state
 
 SENTENCES = {
@@ -114,15 +116,18 @@ def check_drift(store: Store, actor: Actor, wanted: CheckProject | RepairProject
 
 def check_project(store: Store, actor: Actor, wanted: CheckProject) -> Generator[Progress, None, DriftReport]:
     """Look for files and folders that do not grant what the project says; nothing is changed."""
-    return (yield from reported(store, TreePath.parse(wanted.project, wanted.path_b64), mend=False))
+    path = TreePath.parse(wanted.project, wanted.path_b64)
+    records = look_at_records(store, path)
+    return with_records((yield from reported(store, path, mend=False)), records)
 
 
 def repair_project(store: Store, actor: Actor, wanted: RepairProject) -> Generator[Progress, None, DriftReport]:
     """Have all files and folders of a project grant what the project says."""
     path = TreePath.parse(wanted.project, wanted.path_b64)
+    records = renew_records(store, path, aside=role_at(store, actor, path) >= Role.OWNER)
     with store.members_locked(path):
         found = yield from reported(store, path, mend=True)
-        report = with_new_ids(found, renew_doubles(store, path))
+        report = with_records(with_new_ids(found, renew_doubles(store, path)), records)
         record, _ = record_or_warning(store, path, "members")
         if record.get("spreading"):
             store.write_record(path, "members", {**record, "spreading": False})
@@ -139,6 +144,15 @@ def with_new_ids(report: DriftReport, renewed: tuple[TreePath, ...]) -> DriftRep
     )
     row = DriftFound("double-id", f"{told} of their own", count, tuple(path.shown for path in renewed[:5]))
     return replace(report, found=(*report.found, row), sentence=f"{report.sentence} {row.sentence}.")
+
+
+def with_records(report: DriftReport, records: RecordsFound) -> DriftReport:
+    """The report, with the records that others could write."""
+    for code, paths, told in records.rows:
+        sentence = f"{counted(len(paths), 'record', 'records')} of the project or its sessions {told}"
+        row = DriftFound(code, sentence, len(paths), tuple(path.shown for path in paths[:5]))
+        report = replace(report, found=(*report.found, row), sentence=f"{report.sentence} {row.sentence}.")
+    return report
 
 
 def reported(
@@ -216,8 +230,8 @@ def drift_sentence(code: str, count: int) -> str:
     return f"1 {told}"
 
 
-def counted(count: int) -> str:
-    return f"{count:,} {'entry' if count == 1 else 'entries'}"
+def counted(count: int, one: str = "entry", many: str = "entries") -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _sentence(rows: tuple[DriftFound, ...], mended: int, mend: bool) -> str:

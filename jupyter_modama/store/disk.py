@@ -41,10 +41,12 @@ from jupyter_modama.store.listing import Asked, Snapshots, sorted_by_stat, stamp
 from jupyter_modama.store.notices import NoticeBook
 from jupyter_modama.store.path_seals import DiskPathSeals
 from jupyter_modama.store.proof import DiskProof
+from jupyter_modama.store.record_trust import DiskRecordTrust
 from jupyter_modama.store.request_book import DiskRequestBook
 from jupyter_modama.store.sealing import DiskSealing
 from jupyter_modama.store.sizes import SizeBook
 from jupyter_modama.store.status import may, moment, stat_at
+from jupyter_modama.store.written import Written
 
 _PROBLEMS = {errno.ENOENT: "it is gone", errno.EACCES: "you may not look at it", errno.EIO: "the disk cannot read it"}
 
@@ -90,6 +92,8 @@ class DiskStore:
         except OSError as error:
             raise StorageError(what=f"opening the data tree {site.root}", why=error.strerror or str(error)) from error
         self._names_file = state / "names.lock"
+        self.written = Written(state / "written.sqlite")
+        self.record_trust = DiskRecordTrust(self)
         self.audit = FileAudit(state / "audit.jsonl", site.audit if keeps_tree else None)
         self.jobs = JobFolder(state / "jobs")
         self.sizes = SizeBook(state / "sizes.sqlite")
@@ -489,6 +493,6 @@ class DiskStore:
 
     def write_record(self, folder: TreePath, name: str, record: dict[str, Any]) -> None:
         try:
-            records.write_record(self.root_fd, folder, name, record, self.trusted_at(folder))
+            records.write_record(self.root_fd, folder, name, record, self.trusted_at(folder), self.written)
         except OSError as error:
             raise self._said(error, folder, f"writing the record {name} of") from error

@@ -20,6 +20,7 @@ from jupyter_modama.core.layout import RECORDS
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, open_beneath, opened
 from jupyter_modama.store.lists import lists_of
+from jupyter_modama.store.written import Written
 
 LARGEST = 4 << 20
 Trusted = Callable[[int], bool]
@@ -72,10 +73,13 @@ def _ours(fd: int, trusted: Trusted) -> bool:
     return trusted(found.st_uid) and not found.st_mode & 0o022
 
 
-def write_record(root_fd: int, folder: TreePath, name: str, record: dict[str, Any], trusted: Trusted) -> None:
+def write_record(
+    root_fd: int, folder: TreePath, name: str, record: dict[str, Any], trusted: Trusted, written: Written | None = None
+) -> None:
     """Write the record of a folder; after a crash or on a full disk the old one is still there.
 
-    Disk: `<folder>/.modama/<name>.json`, made with `.modama` where there is none; a damaged one is kept beside it.
+    Disk: `<folder>/.modama/<name>.json`, made with `.modama` where there is none; one that is damaged, or that others
+    could have written, is kept beside it.
     Raises: OSError, NotAllowed where `.modama` belongs to somebody who cannot be trusted with it.
     """
     text = json.dumps(record, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
@@ -83,13 +87,20 @@ def write_record(root_fd: int, folder: TreePath, name: str, record: dict[str, An
         box = records_folder(parent, folder, trusted)
     try:
         try:
-            _read(box, name, name, trusted)
+            if _read(box, name, name, trusted) is None:
+                _put_aside(box, f"{name}.json", "doubted")
         except RecordCorrupt:
-            aside = f"{name}.json.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
-            os.rename(f"{name}.json", aside, src_dir_fd=box, dst_dir_fd=box)
+            _put_aside(box, f"{name}.json", "damaged")
         replace(box, f"{name}.json", text)
+        if written is not None:
+            written.note(box, f"{name}.json", text)
     finally:
         os.close(box)
+
+
+def _put_aside(box: int, name: str, why: str) -> None:
+    with suppress(FileNotFoundError):
+        os.rename(name, f"{name}.{why}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}", src_dir_fd=box, dst_dir_fd=box)
 
 
 def records_folder(parent: int, folder: TreePath, trusted: Trusted) -> int:
@@ -112,7 +123,7 @@ def records_folder(parent: int, folder: TreePath, trusted: Trusted) -> int:
         if made:
             lists_of(box).leave_mode(box, 0o755)  # not what the folder above passes on: only the system writes here
         if not _ours(box, trusted):
-            raise _not_ours(folder)
+            raise _open_to_others(folder) if trusted(os.fstat(box).st_uid) else _not_ours(folder)
     except BaseException:
         os.close(box)
         if made:
@@ -126,6 +137,13 @@ def _not_ours(folder: TreePath) -> NotAllowed:
     return NotAllowed(
         what=f"{(folder / RECORDS).shown} belongs to somebody who could forge records in it; "
         "an administrator can repair that"
+    )
+
+
+def _open_to_others(folder: TreePath) -> NotAllowed:
+    return NotAllowed(
+        what=f"others than the system can write in {(folder / RECORDS).shown}, as after “chmod -R” or “setfacl -R”; "
+        "an owner or an administrator can mend that by “repair”"
     )
 
 

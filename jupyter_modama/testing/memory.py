@@ -41,7 +41,7 @@ from jupyter_modama.core.removal import is_own_record
 from jupyter_modama.store.notices import NoticeBook
 from jupyter_modama.store.request_book import DiskRequestBook
 from jupyter_modama.store.sizes import SizeBook
-from jupyter_modama.testing.memory_books import MemoryAudit, MemoryIds, MemoryJobs, NoReaders, NoSeals
+from jupyter_modama.testing.memory_books import MemoryAudit, MemoryIds, MemoryJobs, MemoryTrust, NoReaders, NoSeals
 from jupyter_modama.testing.memory_gates import MemoryGates
 from jupyter_modama.testing.memory_sealing import MemoryProof, MemorySealing
 
@@ -88,6 +88,7 @@ class MemoryStore:
         self.proof = MemoryProof(self)
         self.path_seals: Any = NoSeals()
         self.requests = DiskRequestBook(None)
+        self.record_trust = MemoryTrust()
         self.checks: list[Check] = []
         self._locks: dict[TreePath, str] = {}
         self._names = threading.Lock()

@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_modama.core.errors import NotFound
 from jupyter_modama.core.model import EntryMetadata, Job, JobState
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.store.record_trust import Renewed
 
 
 class MemoryAudit:
@@ -87,6 +88,18 @@ class MemoryIds:
 
     def turn(self) -> AbstractContextManager[bool]:
         return nullcontext(False)
+
+
+class MemoryTrust:
+    """Nobody else writes records in memory."""
+
+    def doubted(self, folder: TreePath) -> tuple[str, ...]:
+        return ()
+
+    def renew(self, folder: TreePath, *, aside: bool) -> Renewed:
+        return Renewed()
+
+    def learn(self, folder: TreePath) -> None: ...
 
 
 class NoReaders:
