@@ -201,11 +201,19 @@ def mount_tree(plan: dict[str, Any], root: int, report: Report) -> None:
     mount_empty(plan["target"])
     view = os.open(plan["target"], _FOLDER)
     try:
+        make_areas(plan, view)
         mount_folders(plan, [m for m in plan["mounts"] if m["kind"] == "project"], root, view, report)
         protect_raw(plan, view, report)
         set_read_only(view, True)
     finally:
         os.close(view)
+
+
+def make_areas(plan: dict[str, Any], view: int) -> None:
+    """Make the folders that a view has without any project, too."""
+    for name in plan.get("areas", ()):
+        with contextlib.suppress(OSError):
+            _folders(view, name)
 
 
 def mount_folders(plan: dict[str, Any], mounts: Sequence[dict[str, Any]], root: int, view: int, report: Report) -> None:

@@ -15,9 +15,8 @@ from typing import Any
 
 from jupyter_modama.core.hub_rules import ExtraMount
 from jupyter_modama.core.model import Site
-from jupyter_modama.core.paths import TreePath
+from jupyter_modama.store.reachable import MOST_RAW, Reachable
 
-MOST_RAW = 500  # beyond that the immutable flag alone protects sealed data: each mount costs at the start
 EXTRAS = "/run/modama/mnt"  # where what people want in their homes is mounted; homes get links
 
 
@@ -45,14 +44,6 @@ class Person:
     groups: tuple[int, ...] = ()
     home: str = ""
     group_names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reachable:
-    """A project whose gate a person passes, and the sealed raw folders in it."""
-
-    path: TreePath
-    sealed: tuple[TreePath, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +81,10 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class MountPlan:
-    """All that one person's server gets. `root`: the tree on the machine; `target`: where it lies in the server."""
+    """All that one person's server gets. `root`: the tree on the machine; `target`: where it lies in the server.
+
+    `areas`: folders of a view that are there without any project, so that people find where their first one will be.
+    """
 
     login: str
     uid: int
@@ -103,6 +97,7 @@ class MountPlan:
     mounts: tuple[Mount, ...] = ()
     links: tuple[Link, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    areas: tuple[str, ...] = ()
 
     @property
     def generation(self) -> str:
@@ -139,6 +134,7 @@ class MountPlan:
                 "mounts": tuple(Mount(**{**row, "kind": MountKind(row["kind"])}) for row in raw["mounts"]),
                 "links": tuple(Link(**row) for row in raw["links"]),
                 "skipped": tuple(Skipped(**row) for row in raw["skipped"]),
+                "areas": tuple(raw["areas"]),
             }
         )
 
@@ -172,6 +168,7 @@ def make_plan(
         tuple(mounts),
         tuple(links),
         tuple(skipped),
+        () if mode is Mode.ACL else tuple(area.name for area in site.areas),
     )
 
 

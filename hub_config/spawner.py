@@ -25,10 +25,11 @@ from jupyterhub.spawner import Spawner
 from hub_config import views
 from hub_config.discover import PACKAGE, Discovery, command, read_discovery
 from hub_config.nextcloud import nextcloud_secrets
-from hub_config.plan import Mode, Mount, MountKind, MountPlan, Skipped, make_plan
+from hub_config.plan import Mode, Mount, MountKind, MountPlan, Person, Skipped, make_plan
+from hub_config.reaching import reached
 from hub_config.render import Rendered, batch, docker, kube, local, systemd
 from hub_config.reports import read_missing, report_path, report_text, write_report
-from jupyter_modama.core.errors import Invalid, printable
+from jupyter_modama.core.errors import Invalid, ModamaError, printable
 from jupyter_modama.core.model import Site
 from jupyter_modama.mounts import VARIABLE
 
@@ -122,9 +123,22 @@ class Mounts(Spawner):  # type: ignore[misc]
         mode = Mode(self.modama_site.hub.mounts)
         live_elsewhere = mode is Mode.LIVE and self.modama_kind != "local"
         look = mode is not Mode.ACL and not live_elsewhere
-        found = await self._discovered(look)
+        found = await self._discovered(look and os.geteuid() == 0)
+        if look and os.geteuid() != 0:
+            found = await self._reached(found.person)
         problem = [Skipped("projects", found.problem)] if found.problem else []
         return make_plan(self.modama_site, found.person, found.found, skipped=problem)
+
+    async def _reached(self, person: Person) -> Discovery:
+        """What a person reaches, where the hub cannot look with their rights: the keeper, which can, tells it."""
+        sealed = self.modama_kind != "batch"
+        try:
+            asked = asyncio.to_thread(reached, self.modama_site.service.keeper, person, sealed=sealed)
+            return Discovery(person, tuple(await asyncio.wait_for(asked, LOOK_S)))
+        except TimeoutError:
+            return Discovery(person, problem=f"the keeper did not answer within {LOOK_S:.0f} s")
+        except ModamaError as error:
+            return Discovery(person, problem=f"the hub is not root, and the keeper cannot be asked: {error}")
 
     async def _discovered(self, look: bool) -> Discovery:
         """Raises: Invalid where there is no such account."""

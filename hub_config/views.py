@@ -24,12 +24,12 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 
 from hub_config import launcher
-from hub_config.discover import as_person, person_of, reachable
+from hub_config.discover import as_person, person_of
 from hub_config.plan import Mount, MountKind, MountPlan, Person, make_plan
 from jupyter_modama.core.errors import ModamaError
 from jupyter_modama.core.layout import area_of, depth
@@ -37,6 +37,7 @@ from jupyter_modama.core.model import Site
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.site import described
 from jupyter_modama.store.beneath import open_beneath
+from jupyter_modama.store.reachable import reachable
 
 LOOK_AGAIN_S = 30.0  # for what no event tells: other machines' changes, seals, system groups
 AT_MOST_EVERY_S = 0.5
@@ -88,7 +89,7 @@ class View:
             finally:
                 os.close(fd)
         del self.mounted[mount.target]
-        while path and mount.kind is MountKind.PROJECT:
+        while path and mount.kind is MountKind.PROJECT and path not in self.plan.areas:
             try:
                 os.rmdir(path, dir_fd=view)
             except OSError:
@@ -186,18 +187,12 @@ class Follower:
         found = as_person(person, lambda: reachable(self.root_fd, self.site))
         plan = make_plan(self.site, person, found)
         old, at = plan.target, target.rstrip("/")
-        return MountPlan(
-            **{
-                **{name: getattr(plan, name) for name in MountPlan.__slots__},
-                "root": plan.root,
-                "target": at,
-                "mounts": tuple(
-                    Mount(m.source, at + m.target[len(old) :], m.read_only, m.kind, m.project)
-                    for m in plan.mounts
-                    if m.kind in {MountKind.PROJECT, MountKind.RAW}
-                ),
-            }
+        mounts = tuple(
+            Mount(m.source, at + m.target[len(old) :], m.read_only, m.kind, m.project)
+            for m in plan.mounts
+            if m.kind in {MountKind.PROJECT, MountKind.RAW}
         )
+        return replace(plan, target=at, mounts=mounts)
 
     def wait(self, *others: int) -> bool:
         """Wait until something may have changed; answers whether one of the other descriptors has something."""
@@ -267,11 +262,13 @@ class Folder:
         if _libc.mount(None, os.fsencode(target), None, ctypes.c_ulong(_SHARED), None) != 0:
             raise OSError(ctypes.get_errno(), "the view could not be shared with containers", target)
         person = person_of(login, self.follower.site.minimum_uid)
-        empty = make_plan(self.follower.site, person)
-        return View(
-            MountPlan(**{**{n: getattr(empty, n) for n in MountPlan.__slots__}, "target": target}),
-            self.follower.root_fd,
-        )
+        empty = replace(make_plan(self.follower.site, person), target=target)
+        fd = os.open(target, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            launcher.make_areas({"areas": empty.areas}, fd)
+        finally:
+            os.close(fd)
+        return View(empty, self.follower.root_fd)
 
 
 def main() -> int:

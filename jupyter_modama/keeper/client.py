@@ -10,8 +10,9 @@ from typing import Any
 from jupyter_modama.core.errors import Cancelled, ModamaError, Unreachable, from_problem
 from jupyter_modama.core.model import Actor, Progress
 from jupyter_modama.keeper.protocol import HELLO, LARGEST_ANSWER, Channel, check_hello
-from jupyter_modama.keeper.verbs import FOLLOW, NOTICES, READ_AS, TOLD, said_of
+from jupyter_modama.keeper.verbs import FOLLOW, NOTICES, REACH, READ_AS, TOLD, said_of
 from jupyter_modama.runner import plain
+from jupyter_modama.store.reachable import Reachable, from_json
 
 Message = dict[str, Any]
 Steps = Generator[Progress, None, dict[str, Any]]
@@ -118,6 +119,15 @@ class Reader:
         self._last += 1
         self._channel.send({"id": self._last, "verb": operation, "wanted": plain(wanted)}, SEND_S)
         return (yield from _followed(self._channel, self._last))
+
+    def reach(self, *, sealed: bool) -> list[Reachable]:
+        """The projects that its person reaches; `sealed`: with the sealed folders in them."""
+        steps = self.do(REACH, {"sealed": sealed})
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return from_json(str(end.value["found"]))
 
     def close(self) -> None:
         """End it; it ends by itself, too, when nothing is asked for a while."""

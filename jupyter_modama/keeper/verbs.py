@@ -62,6 +62,7 @@ VERBS = (
     "job.cancel",
 )
 READ_AS = "keeper.read_as"  # a worker for a person
+REACH = "keeper.reach"  # asked of a worker: which projects its person reaches, for the mounts of their server
 FOLLOW = "keeper.follow"  # what becomes of all long work, for the service, which tells each person of their own
 # for the service itself, which sends mail: what waits to be told, and that it was told
 NOTICES, TOLD = "keeper.notices", "keeper.told"

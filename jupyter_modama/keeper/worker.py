@@ -19,11 +19,12 @@ from jupyter_modama.core.model import Actor, Via
 from jupyter_modama.core.operations import OPERATIONS, Kind, Operation, Where, perform
 from jupyter_modama.keeper import capabilities, pictures
 from jupyter_modama.keeper.protocol import HELLO, LARGEST_REQUEST, Channel, check_hello
-from jupyter_modama.keeper.verbs import check_delegate, wanted_of
+from jupyter_modama.keeper.verbs import REACH, check_delegate, wanted_of
 from jupyter_modama.runner import plain
 from jupyter_modama.site import load_site
 from jupyter_modama.store import people
 from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.store.reachable import reachable, to_json
 
 Message = dict[str, Any]
 SEND_S = 30.0
@@ -115,6 +116,8 @@ class Reading:
         self.channel.send({"id": request_id, **told}, SEND_S)
 
     def _done(self, request_id: int, message: Message) -> Any:
+        if message.get("verb") == REACH:
+            return self._reach(message.get("wanted"))
         if message.get("verb") in pictures.VERBS:
             return self._read_file(str(message["verb"]), message.get("wanted"))
         operation = operation_of(message.get("verb"))
@@ -122,6 +125,15 @@ class Reading:
             check_delegate(self.store, self.actor, operation.name)
         answer = perform(operation, wanted_of(operation, message.get("wanted")), actor=self.actor, store=self.store)
         return self._driven(request_id, answer) if operation.kind is Kind.LONG else answer
+
+    def _reach(self, wanted: Any) -> Message:
+        """The projects that the person reaches; `sealed`: with the sealed folders in them. Raises: Invalid."""
+        if self.actor.known_by == "delegate":
+            check_delegate(self.store, self.actor, REACH)
+        sealed = wanted.get("sealed") if isinstance(wanted, dict) else None
+        if type(sealed) is not bool:
+            raise Invalid(what="whether sealed folders are wanted, too, is to be said")
+        return {"found": to_json(reachable(self.store.root_fd, self.store.site, sealed=sealed))}
 
     def _read_file(self, verb: str, wanted: Any) -> Message:
         """What needs the file's content, by processes with limits."""

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from hub_config import launcher
-from hub_config.discover import reachable
 from hub_config.plan import Person, make_plan
 from jupyter_modama.core.hub_rules import HubRules
 from jupyter_modama.core.model import Site
+from jupyter_modama.store.reachable import reachable
 from tests.bench.measure import Line, Skipped, interleaved, median, seconds
 from tests.bench.places import temporary_tree
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hub_config.discover import as_person, person_of, reachable
+from hub_config.discover import as_person, person_of
 from hub_config.plan import MountPlan, Person, make_plan
 from hub_config.render import local
 from jupyter_modama.core.gate import ALL, AccessList
 from jupyter_modama.core.hub_rules import HubRules
 from jupyter_modama.core.model import Site
 from jupyter_modama.store import acl, flags
+from jupyter_modama.store.reachable import reachable
 from jupyter_modama.testing.accounts import Account
 
 PATIENCE_S = 60.0

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from hub_config.discover import Discovery, command, person_of, read_discovery
-from hub_config.plan import Reachable
 from jupyter_modama.core.errors import NotAllowed, NotFound
 from jupyter_modama.core.model import Area, Site
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.store.reachable import Reachable
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Accounts, group
 from tests.hub_config.making_mounts import make_project, plan_for, seal, set_members, site_of

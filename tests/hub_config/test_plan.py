@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from hub_config.plan import EXTRAS, MOST_RAW, Link, MountKind, MountPlan, Person, Reachable, make_plan
+from hub_config.plan import EXTRAS, Link, MountKind, MountPlan, Person, make_plan
 from jupyter_modama.core.errors import Invalid
 from jupyter_modama.core.hub_rules import ExtraMount, HubRules
 from jupyter_modama.core.model import Site
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.site_file import site_from
+from jupyter_modama.store.reachable import MOST_RAW, Reachable
 
 ALICE = Person("alice", 2001, 2001, (2001, 3000), "/home/alice", ("alice", "lab"))
 ODD = TreePath("adhoc/\udcff ä {x}")

@@ -16,12 +16,13 @@ from unittest.mock import MagicMock, patch
 import kubernetes_validate
 import pytest
 
-from hub_config.plan import Mode, Mount, MountKind, MountPlan, Person, Reachable, make_plan
+from hub_config.plan import Mode, Mount, MountKind, MountPlan, Person, make_plan
 from hub_config.render import batch, docker, kube, linking, systemd
 from hub_config.spawner import with_mounts
 from jupyter_modama.core.hub_rules import ExtraMount, HubRules
 from jupyter_modama.core.model import Site
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.store.reachable import Reachable
 
 ALICE = Person("alice", 2001, 2002, (2002, 3000), "/home/alice")
 ODD = 'adhoc/ä {username} #&%\' $(id) `id` "q" \\ x'

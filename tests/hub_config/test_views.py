@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -21,9 +21,10 @@ from hub_config.discover import PACKAGE
 from hub_config.plan import MountKind
 from hub_config.spawner import asked_for_view
 from jupyter_modama.core.model import Site
+from jupyter_modama.site import described
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Account, Accounts
-from tests.hub_config.making_mounts import make_project, plan_for, seal, set_members, site_of, started
+from tests.hub_config.making_mounts import home_of, make_project, plan_for, seal, set_members, site_of, started
 
 pytestmark = pytest.mark.root
 PATIENCE_S = 45.0
@@ -72,9 +73,9 @@ def live_site_file(root: Path, folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def live(site: Site, who: Account, site_file: Path, report: Path) -> Iterator[Shell]:
+def live(site: Site, who: Account, site_file: Path, report: Path, home: Path | None = None) -> Iterator[Shell]:
     """A server of somebody with a live view, as a shell."""
-    plan = plan_for(site, who)
+    plan = plan_for(site, who, home)
     words = [sys.executable, "-I", "-c", views.START, PACKAGE, str(site_file), who.login, str(report)]
     process = started(plan, "/bin/sh", report=report, follow=words)
     try:
@@ -113,6 +114,25 @@ def test_the_first_project_of_all_shows(root: Path, people: Accounts, site_file:
         assert shell.says(f"ls -A {root}") == ""
         make_project(root, "first", people.alice)
         until(lambda: "first" in shell.says(f"ls {root}/adhoc"), "the first project")
+
+
+def test_who_has_no_project_yet_finds_where_it_will_be(
+    root: Path, people: Accounts, site_file: Path, tmp_path: Path
+) -> None:
+    """The area is there, empty, in the home and at its true path; the first project comes into it, and it stays."""
+    (root / "adhoc").mkdir()
+    carols = make_project(root, "carols", people.carol)
+    site = replace(site_of(root, "live"), areas=described(site_file).areas)
+    with home_of(people.alice, root.parent) as home:
+        link = f"'{home}/{site.name}/adhoc'"
+        with live(site, people.alice, site_file, tmp_path / "report", home) as shell:
+            assert shell.says(f"ls -A {root}; ls -A {link}") == "adhoc"
+            assert "Read-only" in shell.says(f"mkdir {root}/adhoc/mine")
+            set_members(carols, people.carol, people.alice)
+            until(lambda: shell.says(f"ls {link}") == "carols", "the first project")
+            set_members(carols, people.carol)
+            until(lambda: shell.says(f"ls {link}") == "", "the project is gone")
+            assert shell.says(f"ls -A {root}") == "adhoc"
 
 
 def test_a_lost_membership_goes_and_with_it_the_name(
