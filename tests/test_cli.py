@@ -92,6 +92,8 @@ LINES = {
     "project.check": ("project check adhoc/p", "nothing to compare"),
     "project.repair": ("project repair adhoc/p", "nothing to compare"),
     "person.find": ("person find {bob}", "{bob}"),
+    "person.mails": ("person mails", "quiet"),
+    "person.set_mails": ("person set-mails --off quiet", "quiet"),
     "person.export": ("person export", "created_by"),
     "person.forget": ("person forget {bob} --reason asked", "records: 0"),
     "session.list": ("session list adhoc/p --sort -name", "writable"),

@@ -1,24 +1,28 @@
 """The ids of projects and sessions: where the folder of one lies, and one that two folders have.
 
-Ids are looked up in a disposable index and believed only if the record there says the same; one that it does not hold
-is looked for in the whole tree, as whoever runs this sees it.
+Ids are looked up in a disposable index and believed only if the record there says the same. For one that it does not
+hold it is brought up to date, as whoever runs this sees the tree: the projects that changed since are read again,
+known by the times of their folders. Everything is read again only now and then, so that asking for ids that there are
+not costs little: what changes an id inside a folder and leaves its times alone is found by that.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jupyter_modama.core.errors import ModamaError, NotAllowed, NotFound
-from jupyter_modama.core.layout import area_of, place
+from jupyter_modama.core.layout import RECORDS, area_of, place
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.core.ports import Store
+from jupyter_modama.core.ports import ProjectIds, Store
 from jupyter_modama.core.projects import project_paths, session_names
 from jupyter_modama.core.records import record_or_warning
 
 EVERYWHERE = TreePath("")
+SETTLED = timedelta(minutes=1)  # coarse clocks, caches of network file systems: a second change can have the same time
 
 
 def uuid_of(store: Store, folder: TreePath, kind: str) -> str:
@@ -40,7 +44,7 @@ def places_of(store: Store, uuid: str) -> tuple[TreePath, ...]:
     if not found:
         with store.ids.turn() as somebody_looked:
             if not somebody_looked:
-                store.ids.remember(_rows(store))
+                _look(store)
         found = _believed(store, uuid)
     return tuple(sorted(found, key=lambda path: _age(store, path))) if len(found) > 1 else found
 
@@ -54,14 +58,53 @@ def _age(store: Store, path: TreePath) -> Any:
     return stat.born or stat.changed
 
 
+def _look(store: Store) -> None:
+    """Bring the index up to date: all of it where that is due, else what has changed."""
+    known = store.ids.stamps()
+    seen: set[TreePath] = set()
+
+    def read() -> Iterator[ProjectIds]:
+        for project in project_paths(store):
+            seen.add(project)
+            if not _is_as_it_was(store, known.get(project, {})):
+                yield _read(store, project)
+
+    store.ids.remember(read(), seen, whole=not known)
+
+
+def _is_as_it_was(store: Store, stamps: Mapping[TreePath, str]) -> bool:
+    return bool(stamps) and all(stamp and _stamp(store, path) == stamp for path, stamp in stamps.items())
+
+
+def _read(store: Store, project: TreePath) -> ProjectIds:
+    """The ids in a project, and the times of the folders that would change before there were others.
+
+    These are the project's own, and those of what has no id yet, with its folder of records.
+    """
+    area, found = area_of(store.site, project), []
+    stamps = {project: _stamp(store, project)}  # before it is read: what changes meanwhile is read again
+    with suppress(NotFound, NotAllowed):  # closed or removed meanwhile
+        for folder in (project, *(session_names(store, project, area) if area else ())):
+            if uuid := uuid_of(store, folder, kind_of(store, folder)):
+                found.append((uuid, folder))
+            else:
+                stamps |= {path: _stamp(store, path) for path in (folder, folder / RECORDS)}
+    return ProjectIds(project, tuple(found), stamps)
+
+
+def _stamp(store: Store, path: TreePath) -> str:
+    """When a folder was changed last; nothing where that was a moment ago, and it may change again unseen."""
+    try:
+        stat = store.stat(path)
+    except (NotFound, NotAllowed):
+        return "not there"
+    return "" if datetime.now(UTC) - stat.changed < SETTLED else f"{stat.inode} {stat.changed.isoformat()}"
+
+
 def _rows(store: Store) -> Iterator[tuple[str, TreePath]]:
     """The ids of all projects and sessions that the running person can see, with their paths."""
     for project in project_paths(store):
-        area = area_of(store.site, project)
-        with suppress(NotFound, NotAllowed):  # closed or removed meanwhile
-            for folder in (project, *(session_names(store, project, area) if area else ())):
-                if found := uuid_of(store, folder, kind_of(store, folder)):
-                    yield found, folder
+        yield from _read(store, project).found
 
 
 def renew_doubles(store: Store, below: TreePath = EVERYWHERE) -> tuple[TreePath, ...]:

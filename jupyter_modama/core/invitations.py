@@ -1,7 +1,12 @@
-"""Invitations by e-mail address: pending in the project's record, until somebody signs in with that address."""
+"""Invitations by e-mail address: pending in the project's record, until somebody signs in with that address.
+
+Which projects have one for an address is looked up in a list, which may be lost at any time, and believed only with
+the record.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Generator, Iterator
 from contextlib import suppress
@@ -14,7 +19,7 @@ from jupyter_modama.core.layout import project_place
 from jupyter_modama.core.members import SetMembers, set_members
 from jupyter_modama.core.model import Actor, Person, Progress, Role
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.core.ports import Store
+from jupyter_modama.core.ports import Noted, Store
 from jupyter_modama.core.projects import project_paths
 from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.core.roles import role_at
@@ -104,7 +109,8 @@ def invite_to_project(store: Store, actor: Actor, wanted: InviteToProject) -> In
             raise Conflict(
                 what=f"{MOST} people are invited to this project and have not come yet; take some back first"
             )
-        _write(store, path, {**rows, email: row})
+        with store.invitations.noting(path, _key(email)):
+            _write(store, path, {**rows, email: row})
     return _invitation(store, path, email, row)
 
 
@@ -211,15 +217,46 @@ def check_accept(store: Store, actor: Actor, wanted: AcceptInvitations) -> None:
 def accept_invitations(store: Store, actor: Actor, wanted: AcceptInvitations) -> Generator[Progress, None, Accepted]:
     """Make somebody who has signed in a member of the projects that their verified address is invited to."""
     email, joined = address_of(wanted.email), []
-    for number, path in enumerate(project_paths(store), 1):
-        if number % 1000 == 0:
-            yield Progress("projects", number, 0, "projects")
-        if email not in _rows(store, path):
-            continue
+    noted = store.invitations.paths(_key(email))
+    for path in (yield from _looked_for(store, email)) if noted is None else noted:
         with suppress(ModamaError):  # one project that cannot be joined now does not keep out of the others
             if (yield from _join(store, actor, path, email)):
                 joined.append(path.shown)
     return Accepted(tuple(joined))
+
+
+def _looked_for(store: Store, email: str) -> Generator[Progress, None, tuple[TreePath, ...]]:
+    """The projects that an address is invited to, by a look through all; the list is made anew by the way."""
+    found: list[TreePath] = []
+    for number, _ in enumerate(renew_invitations(store, email, found), 1):
+        if number % 1000 == 0:
+            yield Progress("projects", number, 0, "projects")
+    return tuple(found)
+
+
+def renew_invitations(store: Store, email: str = "", found: list[TreePath] | None = None) -> Iterator[None]:
+    """Make the list of invitations anew, of all records; a step for each project. `found` gets those of `email`."""
+
+    def rows() -> Iterator[Noted | None]:
+        for path in project_paths(store):
+            yield None
+            for invited in _invited(store, path):
+                if invited == email and found is not None:
+                    found.append(path)
+                yield _key(invited), path
+
+    return store.invitations.renew(rows())
+
+
+def _invited(store: Store, path: TreePath) -> tuple[str, ...]:
+    with suppress(ModamaError):  # closed or removed meanwhile
+        return tuple(_rows(store, path))
+    return ()
+
+
+def _key(email: str) -> str:
+    """Of an address in the list, which needs to hold none."""
+    return hashlib.sha256(email.encode()).hexdigest()[:32]
 
 
 def _join(store: Store, actor: Actor, path: TreePath, email: str) -> Generator[Progress, None, bool]:
@@ -245,9 +282,3 @@ def _may_still_invite(store: Store, path: TreePath, uid: int) -> bool:
     with suppress(NotFound, NotAllowed):
         return role_at(store, Actor(store.person(uid)), path) >= Role.OWNER
     return False
-
-
-def pending(store: Store) -> Iterator[Invitation]:
-    """All invitations that wait, for the pages of administrators."""
-    for path in project_paths(store):
-        yield from _listed(store, path, _rows(store, path)).items

@@ -11,12 +11,14 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import chain
 
 from jupyter_modama.core.batches import in_order
 from jupyter_modama.core.doubted import learn_records, renew_records
 from jupyter_modama.core.errors import ModamaError, NotAllowed, NotFound, printable
 from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.ids import renew_doubles
+from jupyter_modama.core.invitations import renew_invitations
 from jupyter_modama.core.layout import project_place
 from jupyter_modama.core.members import keep_days
 from jupyter_modama.core.model import Actor, Progress
@@ -95,7 +97,7 @@ def run_nightly(store: Store, actor: Actor, wanted: RunNightly) -> Generator[Pro
     )
     if not wanted.look_only:
         night.renewed = len(renew_doubles(store, TreePath(wanted.area)))
-        for _ in renew_requests(store):
+        for _ in chain(renew_requests(store), renew_invitations(store)):
             yield Progress("requests", 0, 0, "projects")
         named += yield from _left_behind(store, wanted.area)
         named += (yield from count_site(store, actor, CountSite(wanted.area))).problems

@@ -10,7 +10,7 @@ import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from jupyter_modama.core.audit import AuditLine, ListAudit, is_by, page_of, said_actor
@@ -62,8 +62,17 @@ class Mention:
 
 
 @frozen
+class MailNotice:
+    """That somebody is to be told something by mail, of which kind; `told`: when that was."""
+
+    kind: str
+    at: datetime
+    told: datetime | None = None
+
+
+@frozen
 class PersonExport:
-    """All that is stored here about a person; `elsewhere` says what others keep."""
+    """All that is stored here about a person; `elsewhere` says what others keep, `mails_off` what they switched off."""
 
     person: Person
     memberships: tuple[Membership, ...] = ()
@@ -72,6 +81,8 @@ class PersonExport:
     audit: tuple[AuditLine, ...] = ()
     cursor: str = ""
     elsewhere: tuple[str, ...] = ()
+    mails: tuple[MailNotice, ...] = ()
+    mails_off: tuple[str, ...] = ()
 
 
 @frozen
@@ -112,7 +123,14 @@ def export_person(store: Store, actor: Actor, wanted: ExportPerson) -> PersonExp
         return PersonExport(who, audit=told, cursor=page.cursor)
     jobs = tuple(job for job in store.jobs.list() if job.actor == who.login)
     memberships, records = _stored(store, actor, who)
-    return PersonExport(who, memberships, records, jobs, told, page.cursor, ELSEWHERE)
+    off = tuple(sorted(store.notices.off(who.uid)))
+    return PersonExport(who, memberships, records, jobs, told, page.cursor, ELSEWHERE, tuple(_mails(store, who)), off)
+
+
+def _mails(store: Store, who: Person) -> Iterator[MailNotice]:
+    for kind, made, told in store.notices.about(who.uid):
+        at = datetime.fromtimestamp(made, UTC)
+        yield MailNotice(kind, at, None if told is None else datetime.fromtimestamp(told, UTC))
 
 
 def _about(line: AuditLine, who: Person) -> AuditLine:
@@ -258,6 +276,7 @@ def forget_person(store: Store, actor: Actor, wanted: ForgetPerson) -> Generator
                     count += _forget_in(store, folder, name, words)
                 except ModamaError as error:
                     left.append(f"{folder.shown}/{name}: {printable(str(error))}")
+    store.notices.forget(who.uid)
     yield Progress("audit", len(projects), len(projects), "projects")
     files = store.audit.rewrite(words.in_entry)
     if store.person(who.uid).kind is not PersonKind.UNKNOWN:

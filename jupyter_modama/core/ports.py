@@ -160,13 +160,16 @@ class ProofTools(Protocol):
     def forget(self, session: TreePath, name: str) -> None: ...
 
 
-class RequestBook(Protocol):
-    """Where requests to unseal may be: a disposable list, which never lacks one that was made through this process."""
+Noted = tuple[str, TreePath]  # a key, and a folder
 
-    def sessions(self) -> tuple[TreePath, ...] | None: ...  # None where it has to be made anew
-    def noting(self, *sessions: TreePath) -> AbstractContextManager[None]: ...  # around what makes one
+
+class PathBook(Protocol):
+    """In which folders something may wait: a disposable list, which never lacks one made so through this process."""
+
+    def paths(self, key: str = "") -> tuple[TreePath, ...] | None: ...  # None where it has to be made anew
+    def noting(self, path: TreePath, key: str = "") -> AbstractContextManager[None]: ...  # around what makes one
     def follow(self, old: TreePath, new: TreePath) -> None: ...  # before a folder is renamed
-    def renew(self, sessions: Iterator[TreePath | None]) -> Iterator[None]: ...  # a step for each None
+    def renew(self, found: Iterator[Noted | None]) -> Iterator[None]: ...  # a step for each None
 
 
 class PathSealTools(Protocol):
@@ -209,11 +212,23 @@ class Keys(Protocol):
     def do(self, operation: str, wanted: Any, actor: Actor) -> Generator[Progress, None, dict[str, Any]]: ...
 
 
+@frozen
+class ProjectIds:
+    """The ids that were found in a project, and what is to be as it was for there to be no others."""
+
+    project: TreePath
+    found: tuple[tuple[str, TreePath], ...]
+    stamps: Mapping[TreePath, str]
+
+
 class Ids(Protocol):
     """Where the folders of ids were found last: may be lost, and is believed only together with the records."""
 
     def recall(self, uuid: str) -> tuple[TreePath, ...]: ...
-    def remember(self, rows: Iterable[tuple[str, TreePath]]) -> None: ...  # all that there are
+    # Of each project that was read; nothing where it is time to read all of them again.
+    def stamps(self) -> Mapping[TreePath, Mapping[TreePath, str]]: ...
+    # What was read, and of which projects there are; `whole`: of all of them, instead of what was known.
+    def remember(self, read: Iterable[ProjectIds], seen: Collection[TreePath], *, whole: bool) -> None: ...
     # One looks through the tree at a time; answers whether somebody did so, from its beginning, while one waited.
     def turn(self) -> AbstractContextManager[bool]: ...
 
@@ -247,6 +262,10 @@ class Notices(Protocol):
     """What people are to be told by mail, by those who can send some; each key once."""
 
     def add(self, key: str, uid: int, kind: str, facts: dict[str, Any]) -> None: ...
+    def off(self, uid: int) -> frozenset[str]: ...  # the kinds that somebody does not want
+    def switch_off(self, uid: int, kinds: frozenset[str]) -> None: ...  # these, and no others
+    def about(self, uid: int) -> list[tuple[str, float, float | None]]: ...  # kind, since when, when it was told
+    def forget(self, uid: int) -> None: ...  # all that is kept about somebody
 
 
 class Store(Protocol):
@@ -278,7 +297,9 @@ class Store(Protocol):
     @property
     def path_seals(self) -> PathSealTools: ...
     @property
-    def requests(self) -> RequestBook: ...
+    def requests(self) -> PathBook: ...  # sessions in which somebody asks for an unseal
+    @property
+    def invitations(self) -> PathBook: ...  # projects to which an address is invited, by its key
     @property
     def record_trust(self) -> RecordTrust: ...
 

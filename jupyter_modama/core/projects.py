@@ -374,5 +374,6 @@ def rename_project(store: Store, actor: Actor, wanted: RenameProject) -> Project
         new = path.parent / checked_name(wanted.name, siblings, "a project")
         if new != path:
             store.requests.follow(path, new)
+            store.invitations.follow(path, new)
             store.rename(path, new)
     return _project(store, actor, store.stat(new))

@@ -16,7 +16,7 @@ from jupyter_modama.core.frozen import frozen
 from jupyter_modama.core.layout import area_of, place, project_place
 from jupyter_modama.core.model import Actor, Role, SessionState, UnsealRequest
 from jupyter_modama.core.paths import TreePath
-from jupyter_modama.core.ports import Store
+from jupyter_modama.core.ports import Noted, Store
 from jupyter_modama.core.projects import project_paths, session_names
 from jupyter_modama.core.records import record_or_warning
 from jupyter_modama.core.roles import role_at
@@ -164,20 +164,20 @@ def _sessions_in(store: Store, project: TreePath) -> Iterator[TreePath]:
 
 def _noted(store: Store, sees_all: bool) -> tuple[TreePath, ...] | None:
     """The sessions that the list has, None where there is none."""
-    if sees_all and store.keeps_tree and store.requests.sessions() is None:
+    if sees_all and store.keeps_tree and store.requests.paths() is None:
         for _ in renew_requests(store):
             pass
-    return store.requests.sessions()
+    return store.requests.paths()
 
 
 def renew_requests(store: Store) -> Iterator[None]:
     """Make the list of sessions with requests anew, of all records; a step for each project."""
 
-    def asked() -> Iterator[TreePath | None]:
+    def asked() -> Iterator[Noted | None]:
         for project in project_paths(store, ""):
             yield None
             with suppress(ModamaError):
-                yield from (session for session in _sessions_in(store, project) if request_of(store, session))
+                yield from (("", session) for session in _sessions_in(store, project) if request_of(store, session))
 
     return store.requests.renew(asked())
 

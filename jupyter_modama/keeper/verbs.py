@@ -53,6 +53,8 @@ VERBS = (
     # of what the keeper alone has
     "audit.list",
     "session.requests",
+    "person.mails",
+    "person.set_mails",
     "person.export",
     "person.forget",
     "site.overview",

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from jupyter_modama.core.errors import Invalid, ModamaError, StorageError, Unreachable, printable
+from jupyter_modama.core.mails import KINDS
 from jupyter_modama.core.model import Person, PersonKind, Site
 from jupyter_modama.core.permalinks import base_of
 from jupyter_modama.service.mail import send
@@ -28,7 +29,6 @@ from jupyter_modama.store import people
 from jupyter_modama.store.notices import KEPT_DAYS
 
 Notice = dict[str, Any]
-Sender = Callable[[str, str, str, str], None]  # to, subject, text, Message-ID
 DAY_S = 24 * 3600.0
 MOST_LISTED = 50
 LONGEST_SUBJECT = 150
@@ -91,7 +91,7 @@ class Letters:
             domain = self.site.mail.sender.rpartition("@")[2]
             key = hashlib.sha256("\n".join(letter.keys).encode("utf-8", "backslashreplace")).hexdigest()[:32]
             try:
-                send(self.site.mail, address, letter.subject, letter.text, f"<{key}@{domain}>")
+                send(self.site.mail, address, letter.subject, letter.text, f"<{key}@{domain}>", stop_link(self.site))
             except Unreachable as error:
                 if not _is_refused(error.__cause__):
                     raise
@@ -184,7 +184,7 @@ def _quiet(site: Site, rows: list[Notice]) -> tuple[str, str]:
         "mistake. If all of it is there, please seal it; if not, nothing needs to be done.\n\n"
         + "\n\n".join([*listed, *more])
     )
-    return f"{subject} ({site.name})", _closed(site, text)
+    return f"{subject} ({site.name})", _closed(site, "quiet", text)
 
 
 def _seal(site: Site, row: Notice) -> tuple[str, str]:
@@ -199,20 +199,27 @@ def _seal(site: Site, row: Notice) -> tuple[str, str]:
         said = f"Sealing “{what}” was interrupted and does not go on by itself. Please begin it again on its page."
     else:
         subject, said = "Sealing failed", f"“{what}” was not sealed.{detail}"
-    return f"{subject}: {row['session'] or what} ({site.name})", _closed(site, f"{said}\n\n{_link(site, row)}")
+    return f"{subject}: {row['session'] or what} ({site.name})", _closed(site, "seal", f"{said}\n\n{_link(site, row)}")
 
 
 def _declined(site: Site, row: Notice) -> tuple[str, str]:
     text = f"{row['by']} has declined your request to unseal “{row['project']}/{row['session']}”:\n\n{row['reason']}"
-    return f"Unsealing was declined: {row['session']} ({site.name})", _closed(site, f"{text}\n\n{_link(site, row)}")
+    closed = _closed(site, "declined", f"{text}\n\n{_link(site, row)}")
+    return f"Unsealing was declined: {row['session']} ({site.name})", closed
 
 
 WORDS: dict[str, Callable[[Site, Notice], tuple[str, str]]] = {"seal": _seal, "declined": _declined}
 
 
-def _closed(site: Site, text: str) -> str:
+def _closed(site: Site, kind: str, text: str) -> str:
     contact = f"Questions: {site.pages.contact}\n" if site.pages.contact else ""
-    return f"{text}\n\n-- \n{site.name}\n{contact}"
+    stop = f"Mails about {KINDS[kind]} can be switched off here:\n{stop_link(site)}\n"
+    return f"{text}\n\n-- \n{site.name}\n{contact}{stop}"
+
+
+def stop_link(site: Site) -> str:
+    """Where people choose which mails they get."""
+    return f"{_pages(site)}/manage#mails"
 
 
 def _link(site: Site, row: Notice) -> str:
@@ -224,7 +231,11 @@ def _link(site: Site, row: Notice) -> str:
     view = "manage/session" if row.get("session") else "browse"
     shown = f"{row['project']}/{row['session']}" if row.get("session") else row.get("path", "")
     quoted = quote(path or shown.encode("utf-8", "backslashreplace"), safe="/")
-    return f"{site.managed_by or base_of(site)}/{view}/{quoted}"
+    return f"{_pages(site)}/{view}/{quoted}"
+
+
+def _pages(site: Site) -> str:
+    return site.managed_by or base_of(site)
 
 
 def _size(size: float) -> str:

@@ -32,6 +32,9 @@ INVITED = """\
 Sign in at {hub} with this address ({email}), and the project is there.
 {until}
 If you have no account there yet, answer to {who} or ask {site} for one. The invitation is good for 90 days.
+
+You get this because {who} gave this address; nothing else is sent to it. If you do not want to come, there is nothing
+to do. Questions: {contact}
 """
 
 
@@ -61,6 +64,7 @@ class Post:
             "site": self.site.name,
             "hub": hub.get("url", "") if isinstance(hub, dict) else hub,
             "email": email,
+            "contact": self.site.pages.contact or self.site.name,
             "until": f"You are a member until {invitation['until']}.\n" if invitation.get("until") else "",
         }
         try:
@@ -83,8 +87,8 @@ class Post:
             rows.append(now)
 
 
-def send(rules: MailRules, to: str, subject: str, text: str, message_id: str = "") -> None:
-    """Hand a mail over to the site's mail server.
+def send(rules: MailRules, to: str, subject: str, text: str, message_id: str = "", stop: str = "") -> None:
+    """Hand a mail over to the site's mail server; `stop` is the address where people switch such mails off.
 
     Raises: Unreachable; Invalid where the subject or an address holds what no header can.
     """
@@ -94,6 +98,8 @@ def send(rules: MailRules, to: str, subject: str, text: str, message_id: str = "
         message["Date"] = formatdate()
         message["Message-ID"] = message_id or make_msgid(domain=rules.sender.rpartition("@")[2])
         message["Auto-Submitted"] = "auto-generated"
+        if stop:
+            message["List-Unsubscribe"] = f"<{stop}>"
         message.set_content(text)
     except ValueError as error:
         raise Invalid(what=f"this cannot be sent as mail: {error}") from error

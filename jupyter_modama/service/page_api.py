@@ -6,6 +6,8 @@ import base64
 from typing import Any
 
 import jupyter_modama
+from jupyter_modama.core.entries import ShowEntry
+from jupyter_modama.core.model import Actor
 from jupyter_modama.core.operations import Operation
 from jupyter_modama.keeper.pictures import VERBS
 from jupyter_modama.server.openapi import ServiceStatus, Status, contract
@@ -79,7 +81,7 @@ class PagePreview(PageRequest):
 
     async def get(self) -> None:
         _, actor = await self.signed_in()
-        wanted = texts_from_query(self.request.query_arguments)
+        wanted = await self._with_path(texts_from_query(self.request.query_arguments), actor)
         shown = await self.room.call(self.room.reading.read, PREVIEW, wanted, actor)
         self.set_header("X-Modama-Preview", shown["facts"])
         self.set_header("ETag", shown["etag"])
@@ -90,6 +92,10 @@ class PagePreview(PageRequest):
             self.finish()
             return
         self.finish(base64.b64decode(shown["png"]))
+
+    async def _with_path(self, wanted: dict[str, str], actor: Actor) -> dict[str, str]:
+        found = await self.room.with_paths(ShowEntry(wanted.get("path", ""), wanted.get("path_b64", "")), actor)
+        return {**wanted, "path": found.path, "path_b64": found.path_b64}
 
     def compute_etag(self) -> None:
         return None  # ours says which version of the file was shown

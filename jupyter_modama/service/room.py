@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import jupyter_modama
 from jupyter_modama.core.errors import ModamaError, NotAllowed
 from jupyter_modama.core.jobs import ShowJob
-from jupyter_modama.core.model import Actor
+from jupyter_modama.core.model import Actor, Located
 from jupyter_modama.core.operations import Kind, Operation
+from jupyter_modama.core.permalinks import LocateEntry, holds_link, with_paths
 from jupyter_modama.core.projects import ShowProject
 from jupyter_modama.keeper.client import KeeperKeys
 from jupyter_modama.keeper.verbs import VERBS, is_listed
@@ -114,7 +115,18 @@ class Room:
         Raises: TooManyRequests, what the operation raises.
         """
         with self.at_once.of(actor.person.uid):
-            return await self._performed(operation, wanted, actor)
+            return await self._performed(operation, await self.with_paths(wanted, actor), actor)
+
+    async def with_paths(self, wanted: Any, actor: Actor) -> Any:
+        """What is asked for, with the paths that permalinks in it lead this person to.
+
+        Raises: Invalid, NotFound for what they may not see, as for what is not there.
+        """
+
+        def located(asked: LocateEntry) -> Located:
+            return Located(**self.reading.read("entry.locate", asked, actor))
+
+        return await self.call(with_paths, self.site, located, wanted) if holds_link(wanted) else wanted
 
     async def _performed(self, operation: Operation, wanted: Any, actor: Actor) -> tuple[int, Any]:
         if operation.kind is Kind.LONG:

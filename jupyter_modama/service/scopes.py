@@ -73,8 +73,8 @@ CAPABILITIES = (
     ),
 )
 OPENED_BY = {name: row.scope for row in CAPABILITIES for name in row.operations}
-# What changes something and needs no capability: it stops what one has begun oneself.
-FREE = ("job.cancel",)
+# What changes something and needs no capability: it stops what one has begun oneself, or mails to oneself.
+FREE = ("job.cancel", "person.set_mails")
 
 
 def custom_scopes() -> dict[str, dict[str, str]]:

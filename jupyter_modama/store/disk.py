@@ -39,10 +39,10 @@ from jupyter_modama.store.jobs import JobFolder
 from jupyter_modama.store.judge import as_person, is_in_group
 from jupyter_modama.store.listing import Asked, Snapshots, sorted_by_stat, stamp_of
 from jupyter_modama.store.notices import NoticeBook
+from jupyter_modama.store.path_book import DiskPathBook
 from jupyter_modama.store.path_seals import DiskPathSeals
 from jupyter_modama.store.proof import DiskProof
 from jupyter_modama.store.record_trust import DiskRecordTrust
-from jupyter_modama.store.request_book import DiskRequestBook
 from jupyter_modama.store.sealing import DiskSealing
 from jupyter_modama.store.sizes import SizeBook
 from jupyter_modama.store.status import may, moment, stat_at
@@ -105,7 +105,8 @@ class DiskStore:
         self.gates = DiskGates(self)
         self.proof = DiskProof(self)
         self.path_seals = DiskPathSeals(self)
-        self.requests = DiskRequestBook(state / "cache" / "requests.json" if keeps_tree else None)
+        self.requests = DiskPathBook(state / "cache" / "requests.json" if keeps_tree else None)
+        self.invitations = DiskPathBook(state / "cache" / "invitations.json" if keeps_tree else None)
         self.checks: list[Check] = doctor.checks(self.root_fd, site)
         self.connections = Connections()
         self._snapshots = Snapshots()

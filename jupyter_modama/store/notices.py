@@ -1,4 +1,4 @@
-"""What people are to be told by mail, until it was told: kept over any crash, each thing once."""
+"""What people are to be told by mail, until it was told: kept over any crash, each thing once, and none unwanted."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ from jupyter_modama.store.sizes import is_damaged
 DAY_S = 24 * 3600.0
 KEPT_DAYS = 400  # so long it is known that something was told
 WAITS_DAYS = 30  # what could not be told for so long is told no more
-_TABLE = """CREATE TABLE IF NOT EXISTS notice (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE NOT NULL,
-    uid INTEGER NOT NULL, kind TEXT NOT NULL, facts TEXT NOT NULL, made REAL NOT NULL, told REAL)"""
+NOTHING = "{}"  # the facts of what was told: they hold names of people, and are needed no more
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS notice (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE NOT NULL,
+    uid INTEGER NOT NULL, kind TEXT NOT NULL, facts TEXT NOT NULL, made REAL NOT NULL, told REAL)""",
+    "CREATE TABLE IF NOT EXISTS off (uid INTEGER NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (uid, kind)) WITHOUT ROWID",
+)
 
 
 class NoticeBook:
@@ -27,10 +31,43 @@ class NoticeBook:
         self.file = file
 
     def add(self, key: str, uid: int, kind: str, facts: dict[str, Any]) -> None:
-        """Have somebody told something; what has this key already is not told again. Raises: StorageError."""
+        """Have somebody told something; what has this key already, or is not wanted, is not told.
+
+        Raises: StorageError.
+        """
         row = (key, uid, kind, json.dumps(facts), time.time())
         with self._open() as base:
-            base.execute("INSERT OR IGNORE INTO notice (key, uid, kind, facts, made) VALUES (?, ?, ?, ?, ?)", row)
+            if kind not in _off(base, uid):
+                base.execute("INSERT OR IGNORE INTO notice (key, uid, kind, facts, made) VALUES (?, ?, ?, ?, ?)", row)
+
+    # what is wanted ------------------------------------------------------------------------------------------------
+
+    def off(self, uid: int) -> frozenset[str]:
+        """The kinds that somebody does not want to be told. Raises: StorageError."""
+        with self._open() as base:
+            return _off(base, uid)
+
+    def switch_off(self, uid: int, kinds: frozenset[str]) -> None:
+        """Have somebody told nothing of these kinds, of what waits neither, and of all others. Raises: StorageError."""
+        with self._open() as base:
+            base.execute("DELETE FROM off WHERE uid = ?", (uid,))
+            base.executemany("INSERT INTO off (uid, kind) VALUES (?, ?)", [(uid, kind) for kind in kinds])
+            base.executemany(
+                "DELETE FROM notice WHERE uid = ? AND kind = ? AND told IS NULL", [(uid, kind) for kind in kinds]
+            )
+
+    def about(self, uid: int) -> list[tuple[str, float, float | None]]:
+        """Of what somebody was or is to be told: the kind, and since when and when. Raises: StorageError."""
+        with self._open() as base:
+            return list(base.execute("SELECT kind, made, told FROM notice WHERE uid = ? ORDER BY id", (uid,)))
+
+    def forget(self, uid: int) -> None:
+        """Keep nothing about somebody. Raises: StorageError."""
+        with self._open() as base:
+            for table in ("off", "notice"):
+                base.execute(f"DELETE FROM {table} WHERE uid = ?", (uid,))  # noqa: S608 - our own two names
+
+    # telling -------------------------------------------------------------------------------------------------------
 
     def waiting(self, limit: int) -> list[dict[str, Any]]:
         """What is to be told, the oldest first. Raises: StorageError."""
@@ -47,7 +84,10 @@ class NoticeBook:
         """These were told. Raises: StorageError."""
         now = time.time()
         with self._open() as base:
-            base.executemany("UPDATE notice SET told = ? WHERE key = ? AND told IS NULL", [(now, key) for key in keys])
+            base.executemany(
+                "UPDATE notice SET told = ?, facts = ? WHERE key = ? AND told IS NULL",
+                [(now, NOTHING, key) for key in keys],
+            )
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -55,7 +95,8 @@ class NoticeBook:
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with closing(sqlite3.connect(self.file, timeout=10.0)) as base:
-                base.execute(_TABLE)
+                for table in _TABLES:
+                    base.execute(table)
                 with base:
                     yield base
         except OSError as error:
@@ -65,3 +106,7 @@ class NoticeBook:
                 with suppress(OSError):
                     self.file.rename(self.file.with_name(f"{self.file.name}.damaged-{int(time.time())}"))
             raise StorageError(what="the notices of this site", why=str(error)) from error
+
+
+def _off(base: sqlite3.Connection, uid: int) -> frozenset[str]:
+    return frozenset(str(kind) for (kind,) in base.execute("SELECT kind FROM off WHERE uid = ?", (uid,)))

@@ -39,7 +39,7 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Access, Check, Listing, Rule, Stat
 from jupyter_modama.core.removal import is_own_record
 from jupyter_modama.store.notices import NoticeBook
-from jupyter_modama.store.request_book import DiskRequestBook
+from jupyter_modama.store.path_book import DiskPathBook
 from jupyter_modama.store.sizes import SizeBook
 from jupyter_modama.testing.memory_books import MemoryAudit, MemoryIds, MemoryJobs, MemoryTrust, NoReaders, NoSeals
 from jupyter_modama.testing.memory_gates import MemoryGates
@@ -87,8 +87,9 @@ class MemoryStore:
         self.sealing = MemorySealing(self)
         self.proof = MemoryProof(self)
         self.path_seals: Any = NoSeals()
-        self.requests = DiskRequestBook(None)
         self.record_trust = MemoryTrust()
+        self.requests = DiskPathBook(None)
+        self.invitations = DiskPathBook(None)
         self.checks: list[Check] = []
         self._locks: dict[TreePath, str] = {}
         self._names = threading.Lock()

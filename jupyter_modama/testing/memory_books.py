@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_modama.core.errors import NotFound
 from jupyter_modama.core.model import EntryMetadata, Job, JobState
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.ports import ProjectIds
 from jupyter_modama.store.record_trust import Renewed
 
 
@@ -83,8 +84,11 @@ class MemoryIds:
     def recall(self, uuid: str) -> tuple[TreePath, ...]:
         return tuple(path for found, path in self.rows if found == uuid)
 
-    def remember(self, rows: Iterable[tuple[str, TreePath]]) -> None:
-        self.rows = list(rows)
+    def stamps(self) -> Mapping[TreePath, Mapping[TreePath, str]]:
+        return {}
+
+    def remember(self, read: Iterable[ProjectIds], seen: Collection[TreePath], *, whole: bool) -> None:
+        self.rows = [row for project in read for row in project.found]
 
     def turn(self) -> AbstractContextManager[bool]:
         return nullcontext(False)

@@ -16,6 +16,8 @@ from jupyter_modama.testing.accounts import Account, Accounts
 from jupyter_modama.testing.running_hub import Hub, running_hub
 from jupyter_modama.testing.running_keeper import Facility
 
+from .test_around import violations
+
 pytestmark = [pytest.mark.root, pytest.mark.network]
 SIGN_IN = """
 c.JupyterHub.authenticator_class = "dummy"
@@ -199,6 +201,53 @@ def test_management_makes_a_project_and_a_session_and_seals(
         image.unlink()
     page.go_back()
     assert "/manage" in page.url
+
+
+def test_management_invites_an_address_and_lets_one_choose_mails(
+    alice: BrowserContext, site_hub: Hub, people: Accounts, alices: Path
+) -> None:
+    """An address becomes an invitation that members see until it is withdrawn; all can be read, light and dark."""
+    token = site_hub.token(people.alice)
+
+    def waiting() -> list[str]:
+        answer = site_hub.ask("project.invitations", {"project": "adhoc/p ä"}, token=token)
+        return [f"{row['email']} {row['role']}" for row in answer.json["items"]]
+
+    page = alice.new_page()
+    page.goto(f"{site_hub.prefix}/manage/project/adhoc/{quote('p ä')}")
+    page.get_by_role("button", name="Manage members…").click()
+    dialog = page.get_by_role("dialog")
+    field = dialog.get_by_role("combobox", name="Add somebody")
+    field.fill("Eva.New@example.org")
+    dialog.get_by_role("option", name="Invite by e-mail address: Eva.New@example.org").wait_for()
+    field.press("Enter")
+    dialog.get_by_role("combobox", name="Role of eva.new@example.org").select_option("reader")
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        assert violations(page) == []
+    dialog.get_by_role("button", name="Save").click()
+    dialog.wait_for(state="detached")
+    invited = page.get_by_role("region", name="Members").get_by_role("list", name="Invited, and not here yet")
+    expect(invited.get_by_text("invited", exact=True)).to_be_visible()
+    expect(invited).to_contain_text("by Alice")
+    assert waiting() == ["eva.new@example.org reader"]
+    assert violations(page) == []
+    page.get_by_role("button", name="Manage members…").click()
+    dialog.get_by_role("button", name="Withdraw the invitation of eva.new@example.org").click()
+    dialog.get_by_role("button", name="Save").click()
+    expect(invited).to_have_count(0)
+    assert waiting() == []
+
+    page.get_by_role("link", name="Mails").click()
+    expect(dialog.get_by_role("checkbox")).to_have_count(3)
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        assert violations(page) == []
+    dialog.get_by_role("checkbox", name=re.compile("^sessions in your projects")).uncheck()
+    dialog.get_by_role("button", name="Save").click()
+    dialog.wait_for(state="detached")
+    kinds = site_hub.ask("person.mails", token=token).json["items"]
+    assert [kind["name"] for kind in kinds if not kind["wanted"]] == ["quiet"]
 
 
 def test_pages_api_wants_the_value_of_the_page_and_its_origin(alice: BrowserContext, site_hub: Hub) -> None:

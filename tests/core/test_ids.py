@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from jupyter_modama.core.model import Actor, Located, Site
 from jupyter_modama.core.operations import OPERATIONS
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.permalinks import LocateEntry, with_paths
+from jupyter_modama.core.ports import ProjectIds
 from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.store.ids import ALL_AGAIN_S
 from jupyter_modama.testing.doing import Does
 
 BASE = "https://hub.example.org/services/modama"
@@ -35,17 +38,23 @@ def made(do: Does) -> Any:
     return project
 
 
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How often the tree is looked through."""
-    looks: list[int] = []
-    rows = ids._rows
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which projects are read."""
+    looks: list[str] = []
+    read = ids._read
 
-    def looked(store: Any) -> Any:
-        looks.append(1)
-        return rows(store)
+    def looked(store: Any, project: TreePath) -> Any:
+        looks.append(project.name)
+        return read(store, project)
 
-    monkeypatch.setattr(ids, "_rows", looked)
+    monkeypatch.setattr(ids, "_read", looked)
     return looks
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was changed at all was so long enough ago."""
+    monkeypatch.setattr(ids, "SETTLED", timedelta(0))
 
 
 def test_the_tree_is_looked_through_once(
@@ -83,7 +92,8 @@ def test_an_index_that_is_gone_or_damaged_costs_time_only(
 
 def test_an_index_that_lies_is_not_believed(store: DiskStore, made: Any) -> None:
     """Only what the record on the disk says counts."""
-    store.ids.remember([(made.uuid, TreePath("adhoc/p ä/s")), ("0" * 36, TreePath("adhoc/p ä"))])
+    lies = ((made.uuid, TreePath("adhoc/p ä/s")), ("0" * 36, TreePath("adhoc/p ä")))
+    store.ids.remember([ProjectIds(made.path, lies, {})], {made.path}, whole=True)
     assert places_of(store, made.uuid) == (made.path,)
     assert places_of(store, "0" * 36) == ()
 
@@ -92,18 +102,85 @@ def test_many_who_look_at_once_look_once(store: DiskStore, made: Any, monkeypatc
     """Eight who ask for an id that is not there: one looks, the others, who came meanwhile, share the next look."""
     looks: list[int] = []
 
-    def slow(store: Any) -> Any:
+    def slow(store: Any) -> None:
         looks.append(1)
         time.sleep(0.5)
-        return iter(())
 
-    monkeypatch.setattr(ids, "_rows", slow)
+    monkeypatch.setattr(ids, "_look", slow)
     threads = [threading.Thread(target=places_of, args=(store, f"{n:036d}")) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert 1 <= len(looks) <= 2
+
+
+NOBODYS = "12345678-1234-1234-1234-1234567890ab"
+
+
+def test_asking_for_what_is_not_there_reads_nothing_twice(
+    store: DiskStore, do: Does, made: Any, monkeypatch: pytest.MonkeyPatch, settled: None
+) -> None:
+    """Whoever asks for ids at random has the folders of projects looked at, and no record; each index for its own."""
+    do("project.create", name="q")
+    looks = counted(monkeypatch)
+    for number in range(50):
+        assert places_of(store, f"{number:08d}{NOBODYS[8:]}") == ()
+    assert sorted(looks) == ["p ä", "q"]
+    assert places_of(store, made.uuid) == (made.path,)
+
+
+def test_what_was_made_a_second_ago_is_found(
+    store: DiskStore, do: Does, made: Any, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A project, a session in an old one, one that was renamed, one that got its record only now."""
+    (root / "adhoc/p ä/by-hand/raw").mkdir(parents=True)
+    monkeypatch.setattr(ids, "SETTLED", timedelta(0))
+    assert places_of(store, NOBODYS) == ()
+    looks = counted(monkeypatch)
+    new = do("project.create", name="new")
+    assert places_of(store, new.uuid) == (new.path,)
+    assert looks == ["new"]
+    session = do("session.create", project=made.path, name="late")
+    assert places_of(store, session.uuid) == (session.path,)
+    do("session.update", project=made.path, session="by-hand", title="T")
+    [by_hand] = [row for row in do("session.list", project=made.path).items if row.name == "by-hand"]
+    given = by_hand.uuid or given_id(root / "adhoc/p ä/by-hand")
+    assert places_of(store, given) == ("adhoc/p ä/by-hand",)
+    (root / "adhoc/p ä").rename(root / "adhoc/elsewhere")
+    assert places_of(store, made.uuid) == ("adhoc/elsewhere",)
+    assert places_of(store, NOBODYS) == ()
+    assert not store.ids.stamps().keys() & {TreePath("adhoc/p ä")}
+
+
+def given_id(session: Path) -> str:
+    """An id in the record of a session, as another program would write it."""
+    found = session / ".modama/session.json"
+    fresh = found.with_name("fresh")
+    fresh.write_text(json.dumps({**json.loads(found.read_text()), "uuid": NOBODYS.replace("9", "8")}))
+    fresh.replace(found)
+    return NOBODYS.replace("9", "8")
+
+
+def test_what_changed_a_moment_ago_is_read_again(store: DiskStore, made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second change within the same tick of a clock would not be seen by the times."""
+    looks = counted(monkeypatch)
+    places_of(store, NOBODYS)
+    places_of(store, NOBODYS)
+    assert looks == ["p ä", "p ä"]
+
+
+def test_an_id_that_changed_unseen_is_found_when_all_is_read_again(
+    store: DiskStore, made: Any, root: Path, monkeypatch: pytest.MonkeyPatch, settled: None
+) -> None:
+    """As after `project.repair`, which gives a copy another id: the folder's times stay as they were."""
+    places_of(store, NOBODYS)
+    record = root / "adhoc/p ä/s/.modama/session.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "uuid": NOBODYS}))
+    assert places_of(store, NOBODYS) == ()
+    later = time.time() + ALL_AGAIN_S + 1
+    monkeypatch.setattr("jupyter_modama.store.ids.time.time", lambda: later)
+    assert places_of(store, NOBODYS) == ("adhoc/p ä/s",)
 
 
 def copied(root: Path) -> None:

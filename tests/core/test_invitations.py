@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from jupyter_modama.core.errors import Invalid, ModamaError, NotAllowed
 from jupyter_modama.core.model import Actor, Person, Role, Site, Via
 from jupyter_modama.core.operations import OPERATIONS, perform
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.core.projects import project_paths
 from jupyter_modama.core.site_file import site_from
+from jupyter_modama.store.path_book import DiskPathBook
 from jupyter_modama.testing.memory import MemoryStore
 from jupyter_modama.testing.trees import driven
 
@@ -223,6 +226,56 @@ def test_an_invitation_lapses(tree: Tree) -> None:
     record["pending"][MAIL.lower()]["at"] = old.isoformat()
     tree.store.write_record(TreePath(P), invitations.RECORD, record)
     assert tree.signs_in(CARL, MAIL) == ()
+
+
+@pytest.fixture
+def looks(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How often all projects are looked through, of a tree whose keeper has a list of invitations."""
+    tree.store.invitations = DiskPathBook(tmp_path / "invitations.json")
+    looks: list[int] = []
+
+    def counted(store: Any) -> Any:
+        looks.append(1)
+        return project_paths(store)
+
+    monkeypatch.setattr(invitations, "project_paths", counted)
+    return looks
+
+
+def test_a_sign_in_looks_through_all_projects_once(tree: Tree, looks: list[int]) -> None:
+    """Then a list says where an address is invited; it is right at once, whoever is invited and however it is named."""
+    assert tree.signs_in(BERT, "bert@example.org") == ()
+    tree.invite()
+    tree.invite(project=Q)
+    renamed = tree("project.rename", project=Q, name="new").path
+    assert tree.signs_in(CARL, MAIL) == (renamed, P)
+    assert tree.signs_in(CARL, MAIL) == ()
+    assert len(looks) == 1
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]"])
+def test_a_list_of_invitations_that_is_lost_is_made_anew(
+    tree: Tree, looks: list[int], tmp_path: Path, text: str | None
+) -> None:
+    """By the next sign-in; one that lacks something, as after a restored backup, by the next night."""
+    tree.signs_in(BERT, "bert@example.org")
+    tree.invite()
+    file = tmp_path / "invitations.json"
+    file.unlink()
+    if text is not None:
+        file.write_text(text)
+    if text == "[]":
+        assert tree.signs_in(CARL, MAIL) == ()
+        tree("site.nightly", by=ROOT)
+    assert tree.signs_in(CARL, MAIL) == (P,)
+
+
+def test_the_list_of_invitations_holds_no_address(tree: Tree, looks: list[int], tmp_path: Path) -> None:
+    tree.invite()
+    tree.signs_in(BERT, "bert@example.org")
+    written = (tmp_path / "invitations.json").read_text()
+    assert "carl" not in written.lower()
+    assert "@" not in written
 
 
 def test_no_program_of_the_site_can_tell_of_sign_ins() -> None:

@@ -263,7 +263,17 @@ def test_every_change_has_been_decided_on() -> None:
     from jupyter_modama.keeper.verbs import VERBS
 
     changing = {row.name for row in OPERATIONS.values() if row.changes and row.where is Where.TREE}
-    own = {"audit.list", "person.export", "session.requests", "job.list", "job.show", "job.cancel", "site.overview"}
+    own = {
+        "audit.list",
+        "person.mails",
+        "person.set_mails",
+        "person.export",
+        "session.requests",
+        "job.list",
+        "job.show",
+        "job.cancel",
+        "site.overview",
+    }
     assert changing | own | {row.name for row in OPERATIONS.values() if row.as_keeper} == {
         verb for verb in VERBS if verb in OPERATIONS
     }

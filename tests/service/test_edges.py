@@ -122,6 +122,28 @@ def test_a_permalink_leads_only_those_who_may_see_it(place: Place) -> None:
     assert len(said) == 1
 
 
+def test_the_service_takes_permalinks_where_it_takes_paths(place: Place) -> None:
+    """For reading, changing and long work, with the rights of whoever asks; a stranger learns nothing by one."""
+    alice = client(place, "alice")
+    link = f"{place.hub.prefix}/at/{do(alice, 'project.show', project=PROJECT).uuid}"
+    assert do(alice, "entry.show", path=f"{link}/{SESSION}/raw/a.dat").entry.path == f"{PROJECT}/{SESSION}/raw/a.dat"
+    assert do(alice, "session.create", project=f"{link}/{SESSION}", name="by-link").project == PROJECT
+    wanted = OPERATIONS["session.verify"].wanted(project=link, session="by-link")
+    with pytest.raises(errors.NotSealed):
+        trees.driven(alice.run("session.verify", wanted))
+    with pytest.raises(errors.NotAllowed, match="needs the role member"):
+        do(client(place, "carol"), "session.create", project=link, name="x")
+    said = set()
+    for asked in (link, f"{place.hub.prefix}/at/12345678-1234-1234-1234-1234567890ab"):
+        for operation, name in (("entry.show", "path"), ("session.list", "project")):
+            with pytest.raises(errors.NotFound) as raised:
+                do(client(place, "eve"), operation, **{name: asked})
+            said.add(str(raised.value))
+    assert len(said) == 1
+    with pytest.raises(errors.Invalid, match="no address of data"):
+        do(alice, "entry.show", path="https://elsewhere.example.org/x")
+
+
 # Shell and notebook, as their person ---------------------------------------------------------------------------------
 
 

@@ -133,6 +133,27 @@ def test_quiet_sessions_are_one_mail_to_each_owner(letters: Letters, keeper: Kee
     assert first["Auto-Submitted"] == "auto-generated"
 
 
+@pytest.mark.parametrize(
+    ("kind", "facts", "about"),
+    [
+        ("quiet", QUIET, "sessions in your projects"),
+        ("seal", SEAL, "seals of yours"),
+        ("declined", {**QUIET, "by": "Dora", "reason": "no"}, "requests of yours"),
+    ],
+)
+def test_each_mail_says_how_to_stop_such_mails(
+    letters: Letters, keeper: Keeper, box: Box, kind: str, facts: dict[str, Any], about: str
+) -> None:
+    """In words, and for mail programs."""
+    keeper.book.add("a", 20001, kind, facts)
+    letters.send()
+    (mail,) = box.mails
+    stop = "https://hub.example.org/services/modama/manage#mails"
+    assert f"Mails about {about}" in text_of(mail)
+    assert stop in text_of(mail)
+    assert mail["List-Unsubscribe"] == f"<{stop}>"
+
+
 def test_each_is_sent_once(letters: Letters, keeper: Keeper, box: Box) -> None:
     keeper.book.add("a", 20001, "seal", SEAL)
     for _ in range(3):

@@ -78,6 +78,11 @@ def test_declined_request_is_mailed_over_a_kill_of_the_service(
     text = mail.get_payload(decode=True).decode()
     assert "it is cited" in text
     assert f"{hub.prefix}/manage/session/adhoc/p/s" in text
+    assert f"{hub.prefix}/manage#mails" in text
+    assert hub.ask("person.set_mails", {"off": ["declined"]}, token=alice).status == 200
+    kinds = hub.ask("person.mails", token=alice).json["items"]
+    assert [kind["name"] for kind in kinds if not kind["wanted"]] == ["declined"]
+    assert all(kind["wanted"] for kind in hub.ask("person.mails", token=dora).json["items"])
     time.sleep(16)  # one more round of the service
     assert len(box.mails) == 1
     assert hub.job("session.unseal", {**where, "reason": "end"}, token=dora)["state"] == "done"

@@ -40,6 +40,8 @@ WANTED: dict[str, dict[str, Any]] = {
     "project.check": IN_PROJECT,
     "project.repair": IN_PROJECT,
     "person.find": {"text": "al"},
+    "person.mails": {},
+    "person.set_mails": {"off": []},
     "person.export": {},
     "person.forget": {"person": "x"},
     "session.list": IN_PROJECT,

@@ -1,57 +1,11 @@
 import { act, cleanup, fireEvent, screen, waitFor, within } from '@testing-library/react';
-import type { Project } from '../api/types';
 import { trans as english } from '../page/words';
 import { changesOf, consequences, rowsOf } from '../services/members';
-import type { Place } from '../services/place';
+import { mia, ben, eve, RULE, shared, done, showing, open, openMembers, press } from './members';
 import { inSession, panelAt } from './panel';
-import { job, problem, project, session } from './server';
+import { job, problem, session } from './server';
 
 afterEach(cleanup);
-
-const inProject: Place = { view: 'project', project: 'adhoc/p' };
-const mia = { uid: 1000, login: 'mia', display: 'Mia Lund', kind: 'internal' as const };
-const ben = { uid: 1001, login: 'ben', display: 'Ben Ode', kind: 'internal' as const };
-const eve = { uid: 1002, login: 'eve', display: 'Eve Ray', kind: 'external' as const };
-const gone = { uid: 4711, login: '', display: '', kind: 'unknown' as const };
-const RULE = 'You may delete your own files only, also in folders that you made.';
-
-const shared = (facts: Partial<Project> = {}) =>
-    project('p', {
-        members: [
-            { person: ben, role: 'member', until: '2099-01-31' },
-            { person: gone, role: 'reader', until: null }
-        ],
-        rules: [RULE],
-        ...facts
-    });
-
-const done = (op: string, result: unknown = null) => ({
-    job: job({ op, session: '', state: 'done', result: result as never })
-});
-
-const showing = (shown: Project, answers: Parameters<typeof panelAt>[1] = {}) =>
-    panelAt(inProject, {
-        'project.show': () => shown,
-        'session.list': () => ({ items: [], total: 0, proposed_name: '' }),
-        'person.find': () => ({ items: [mia, eve] }),
-        'project.set_members': () => done('project.set_members'),
-        ...answers
-    });
-
-async function open(name: string) {
-    fireEvent.click(await screen.findByRole('button', { name }));
-    const dialog = within(await screen.findByRole('dialog'));
-    return dialog;
-}
-
-const openMembers = async () => {
-    const dialog = await open('Manage members…');
-    await dialog.findByRole('list', { name: 'People in this project' });
-    return dialog;
-};
-
-const press = (dialog: ReturnType<typeof within>, name: string) =>
-    fireEvent.click(dialog.getByRole('button', { name }));
 
 describe('the members of a project', () => {
     test('are shown with role, last day and what is special about their account', async () => {

@@ -1,2 +1,2 @@
 /** The interface that this front end was built for. Generated: `make types`. */
-export const CONTRACT = '1fc0636ffa10';
+export const CONTRACT = '0c869a8a996f';

@@ -441,6 +441,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/person.mails": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tell which mails one gets. */
+        get: operations["person.mails.get"];
+        put?: never;
+        /** Tell which mails one gets. */
+        post: operations["person.mails"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/person.set_mails": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switch kinds of mails to oneself off; all others are on. */
+        post: operations["person.set_mails"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/preview": {
         parameters: {
             query?: never;
@@ -1716,6 +1751,30 @@ export interface components {
             /** @default  */
             folder_b64: string;
         };
+        /** MailKind */
+        MailKind: {
+            name: string;
+            about: string;
+            wanted: boolean;
+        };
+        /**
+         * MailNotice
+         * @description That somebody is to be told something by mail, of which kind; `told`: when that was.
+         */
+        MailNotice: {
+            kind: string;
+            at: string;
+            /** @default null */
+            told: string | null;
+        };
+        /**
+         * Mails
+         * @description The kinds of mails that somebody gets or has switched off; `sent`: whether this site sends any.
+         */
+        Mails: {
+            items: components["schemas"]["MailKind"][];
+            sent: boolean;
+        };
         /**
          * MakeRoot
          * @description Make a data tree in the person's home, for a server that has none yet.
@@ -1851,7 +1910,7 @@ export interface components {
         };
         /**
          * PersonExport
-         * @description All that is stored here about a person; `elsewhere` says what others keep.
+         * @description All that is stored here about a person; `elsewhere` says what others keep, `mails_off` what they switched off.
          */
         PersonExport: {
             person: components["schemas"]["Person"];
@@ -1867,6 +1926,10 @@ export interface components {
             cursor: string;
             /** @default [] */
             elsewhere: string[];
+            /** @default [] */
+            mails: components["schemas"]["MailNotice"][];
+            /** @default [] */
+            mails_off: string[];
         };
         /**
          * PersonKind
@@ -2289,6 +2352,14 @@ export interface components {
          */
         SessionState: "interrupted" | "partial" | "seal-lost" | "sealed" | "sealed-bare" | "sealing" | "writable";
         /**
+         * SetMails
+         * @description `off`: the kinds that are not wanted; what is not named is sent.
+         */
+        SetMails: {
+            /** @default [] */
+            off: string[];
+        };
+        /**
          * SetMembers
          * @description `add`: `login:role:last-day` each, of which only the login is needed; `remove`: logins; a uid will do for one.
          */
@@ -2328,6 +2399,8 @@ export interface components {
         ShowJob: {
             id: string;
         };
+        /** ShowMails */
+        ShowMails: Record<string, never>;
         /**
          * ShowOverview
          * @description `search`: a part of a project's path or of an owner's login; `sort`: one of SORTS, with - before it downwards.
@@ -3914,6 +3987,101 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobStarted"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "person.mails.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mails"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "person.mails": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShowMails"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mails"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "person.set_mails": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetMails"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mails"];
                 };
             };
             /** @description an error */

@@ -11,6 +11,7 @@ export type EntryDetails = Schemas['EntryDetails'];
 export type EntryMetadata = Schemas['EntryMetadata'];
 export type Explanation = Schemas['Explanation'];
 export type FolderPage = Schemas['FolderPage'];
+export type Invitation = Schemas['Invitation'];
 export type JobState = Schemas['JobState'];
 export type Link = Schemas['Link'];
 export type Links = Schemas['Links'];
@@ -63,7 +64,9 @@ type Body<K extends OperationName> = operations[K] extends {
 /** What an operation takes. Reading says which fields are optional; for the others all are, and the server judges. */
 export type Wanted<K extends OperationName> = `${K}.get` extends keyof operations
     ? operations[`${K}.get`] extends { parameters: { query?: infer Q } }
-        ? { [F in keyof Q]: F extends keyof Body<K> ? Body<K>[F] : never }
+        ? Q extends object
+            ? { [F in keyof Q]: F extends keyof Body<K> ? Body<K>[F] : never }
+            : Record<string, never>
         : Partial<Body<K>>
     : Partial<Body<K>>;
 

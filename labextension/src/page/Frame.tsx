@@ -60,6 +60,7 @@ function Who({ site }: { site: PageSite }): JSX.Element {
     return (
         <div className="mp-who">
             <span title={site.login}>{site.display || site.login}</span>
+            <a href={`${site.base}manage#mails`}>{trans.__('Mails')}</a>
             {site.sign_out && <a href={site.sign_out}>{trans.__('Sign out')}</a>}
         </div>
     );

@@ -5,6 +5,8 @@ import { App } from '../ui/App';
 import type { PageSite } from './site';
 import { encoded, located } from './urls';
 
+const MAILS = '#mails';
+
 /** Projects, members, sessions and seals: the panel as a page, with an address for each place in it. */
 export function Manage({ site, modama }: { site: PageSite; modama: Modama }): JSX.Element {
     useEffect(() => {
@@ -23,9 +25,19 @@ export function Manage({ site, modama }: { site: PageSite; modama: Modama }): JS
             read();
             following = false;
         };
+        // The address that mails end with, and the pages' menu.
+        const mails = () => {
+            if (window.location.hash === MAILS) {
+                window.history.replaceState(null, '', window.location.pathname);
+                modama.ask.set({ kind: 'mails' });
+            }
+        };
+        mails();
         window.addEventListener('popstate', back);
+        window.addEventListener('hashchange', mails);
         return () => {
             stop();
+            window.removeEventListener('hashchange', mails);
             window.removeEventListener('popstate', back);
         };
     }, [site, modama]);

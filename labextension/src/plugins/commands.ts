@@ -10,6 +10,7 @@ import { dataPath } from '../lab/paths';
 import { copyText, openInLibertem, openInNotebook, start } from '../services/actions';
 import type { Modama } from '../services/modama';
 import { Nearby } from '../services/nearby';
+import { isAtHub } from '../services/serverpart';
 import { takesChanges } from '../services/upstream';
 import { IModama } from '../tokens';
 import { PANEL } from './sidebar';
@@ -19,6 +20,7 @@ export const CommandIDs = {
     startLibertem: 'modama:start-libertem',
     newProject: 'modama:new-project',
     newSession: 'modama:new-session',
+    mails: 'modama:choose-mails',
     seal: 'modama:seal-session',
     verify: 'modama:verify-session',
     openInLibertem: 'modama:open-in-libertem',
@@ -212,6 +214,12 @@ function addPanelCommands(app: JupyterFrontEnd, modama: Modama): void {
             }
         },
         () => changes() && (here().view === 'project' || inSession())
+    );
+    add(
+        CommandIDs.mails,
+        trans.__('MODAMA Mails to Me…'),
+        () => ask.set({ kind: 'mails' }),
+        () => changes() && isAtHub(modama.server.state.get())
     );
     modama.upstream.state.subscribe(() => app.commands.notifyCommandChanged());
     places.current.subscribe(() => app.commands.notifyCommandChanged());

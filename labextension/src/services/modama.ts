@@ -11,6 +11,7 @@ import { Value } from './value';
 /** A dialog that is open, and what it is about. */
 export type Ask =
     | { kind: 'new-project' }
+    | { kind: 'mails' }
     | { kind: 'new-session'; project: string; path_b64?: string }
     | { kind: 'edit-project'; project: Project }
     | { kind: 'edit-session'; session: Session }

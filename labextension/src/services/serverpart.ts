@@ -43,6 +43,10 @@ export class ServerPart {
     }
 }
 
+/** Whether a service takes care of the tree: people sign in somewhere, and can be told things by mail. */
+export const isAtHub = (state: ServerState): boolean =>
+    state.kind === 'ready' && state.status.mode === 'managed';
+
 /** What has to be equal for two halves to go together: the first two numbers. */
 function series(version: string): string {
     return version.split('.').slice(0, 2).join('.');

@@ -13,13 +13,21 @@ export interface Change extends Submit {
     job?: Job;
 }
 
-/** Start a job, show it until it ends; `done` only when it went well. */
-export function useChange(begin: () => Promise<{ job: Job }>, done: (job: Job) => void): Change {
+/** Start a job, show it until it ends; `done` only when it went well. Without a job it has been done already. */
+export function useChange<J extends Job | undefined>(
+    begin: () => Promise<{ job: J }>,
+    done: (job: J) => void
+): Change {
     const modama = useModama();
     const { jobs } = modama;
     const [id, setId] = useState('');
     const submit = useSubmit(async () => {
         const { job } = await begin();
+        if (!job) {
+            modama.changed();
+            done(job);
+            return;
+        }
         jobs.follow(job);
         setId(job.id);
         const ended = hasEnded(job) ? job : await jobs.ended(job.id);
@@ -30,7 +38,7 @@ export function useChange(begin: () => Promise<{ job: Job }>, done: (job: Job) =
                 ended.problem ?? { type: `urn:modama:${ended.state}`, status: 409, detail: ended.state }
             );
         }
-        done(ended);
+        done(ended as J);
     });
     return { ...submit, job: useValue(jobs.all).get(id) };
 }
@@ -41,7 +49,7 @@ export function ChangeModal(props: {
     action: string;
     look?: 'main' | 'danger';
     disabled?: boolean;
-    begin(): Promise<{ job: Job }>;
+    begin(): Promise<{ job: Job | undefined }>;
     /** Take what is so now, after somebody else was faster. */
     onAgain?(): void;
     children: ReactNode;

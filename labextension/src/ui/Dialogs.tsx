@@ -3,6 +3,7 @@ import { useAnswer, useModama, useTrans, useValue } from './context';
 import { EditProjectDialog, EditSessionDialog } from './EditDialogs';
 import { LibertemDialog } from './LibertemDialog';
 import { LinksView } from './LinksView';
+import { MailsDialog } from './MailsDialog';
 import { MembersDialog } from './MembersDialog';
 import { Modal } from './Modal';
 import { NewProjectDialog } from './NewProjectDialog';
@@ -26,6 +27,8 @@ export function Dialogs(): JSX.Element | null {
             return <EditProjectDialog project={asked.project} />;
         case 'edit-session':
             return <EditSessionDialog session={asked.session} />;
+        case 'mails':
+            return <MailsDialog />;
         case 'members':
             return <MembersDialog project={asked.project} />;
         case 'visibility':

@@ -1,6 +1,7 @@
 import type { Project } from '../api/types';
 import { kindWord, nameOf, roleWord, rowsOf, type Row } from '../services/members';
 import { useModama, useTrans } from './context';
+import { InvitedLines, useInvited, useInvites } from './Invitations';
 import { Box, Button } from './parts';
 
 /** Who is in a project, who may look into it, and for its owners how to change that. */
@@ -9,6 +10,7 @@ export function Members({ project, canManage }: { project: Project; canManage: b
     const trans = useTrans();
     // Members that a group brings are changed where the group is filled.
     const canChange = canManage && project.members_from === '';
+    const invited = useInvited(project, useInvites(project));
     return (
         <section aria-label={trans.__('Members')}>
             <h3>{trans.__('Members')}</h3>
@@ -18,6 +20,7 @@ export function Members({ project, canManage }: { project: Project; canManage: b
                     <PersonLine key={row.person.uid} row={row} />
                 ))}
             </ul>
+            <InvitedLines rows={invited.answer ?? []} />
             <p className="mo-quiet">
                 {project.visibility === 'open'
                     ? trans.__('Open: everybody with an account here can read it.')

@@ -12,33 +12,66 @@ import {
     type Row
 } from '../services/members';
 import { today } from '../services/format';
+import {
+    edited,
+    invitationChanges,
+    invitationConsequences,
+    type InvitationEdits,
+    type Invited
+} from '../services/invitations';
 import { ChangeModal } from './ChangeModal';
 import { useModama, useTrans } from './context';
+import { InvitedForm, useInvited, useInvites } from './Invitations';
 import { Box, IconButton } from './parts';
 import { PersonSearch } from './PersonSearch';
 
+const NOBODY: Invited[] = [];
 const ROLES: readonly MemberRole[] = ['owner', 'member', 'reader'];
 
 /** Add people to a project, change what they are in it, and remove them: all of it by one button. */
 export function MembersDialog({ project }: { project: Project }): JSX.Element {
     const { api, host } = useModama();
     const [now, setNow] = useState(project);
+    const invites = useInvites(project);
+    const invited = useInvited(project, invites);
     const again = () => {
         const { path, path_b64 } = project;
         api.call('project.show', { project: path, path_b64: path_b64 || undefined }).then(setNow, error =>
             host.notify({ kind: 'error', text: asProblem(error).message })
         );
     };
-    return <MembersForm key={now.members_version} project={now} onAgain={again} />;
+    return (
+        <MembersForm
+            key={now.members_version}
+            project={now}
+            onAgain={again}
+            invited={invited.answer ?? NOBODY}
+            canInvite={invites && invited.answer !== undefined}
+            onInvited={invited.again}
+        />
+    );
 }
 
-function MembersForm(props: { project: Project; onAgain(): void }): JSX.Element {
-    const { project } = props;
+function MembersForm(props: {
+    project: Project;
+    onAgain(): void;
+    /** As it is known to be; it may come later than the rest. */
+    invited: readonly Invited[];
+    canInvite: boolean;
+    /** Some were made or withdrawn. */
+    onInvited(): void;
+}): JSX.Element {
+    const { project, invited } = props;
     const { api } = useModama();
     const trans = useTrans();
+    const [edits, setEdits] = useState<InvitationEdits>({});
+    const inviting = edited(invited, edits);
+    const letters = invitationChanges(invited, inviting);
     const [before] = useState(() => rowsOf(project));
     const [rows, setRows] = useState(before);
     const changes = changesOf(before, rows);
+    const isChanged = changes.add.length + changes.remove.length > 0;
+    const where = { project: project.path, path_b64: project.path_b64 || undefined };
     const hasOwner = rows.some(({ role }) => role === 'owner');
     const put = (row: Row) => setRows(rows.map(old => (old.person.uid === row.person.uid ? row : old)));
     const add = (person: Person) => {
@@ -46,19 +79,35 @@ function MembersForm(props: { project: Project; onAgain(): void }): JSX.Element 
         const old = before.find(row => row.person.uid === person.uid);
         setRows([...rows, old ?? { person, role: 'member', until: '' }]);
     };
+    const edit = (row: Invited | null, email = row?.email ?? '') => setEdits({ ...edits, [email]: row });
+    const invite = (text: string) => {
+        const email = text.toLowerCase();
+        edit(invited.find(row => row.email === email) ?? { email, role: 'member', until: '' });
+    };
     return (
         <ChangeModal
             title={trans.__('Members of “%1”', project.name)}
             action={trans.__('Save')}
-            disabled={!hasOwner || changes.add.length + changes.remove.length === 0}
-            begin={() =>
-                api.call('project.set_members', {
-                    project: project.path,
-                    path_b64: project.path_b64 || undefined,
-                    ...changes,
-                    if_version: project.members_version
-                })
-            }
+            disabled={!hasOwner || !(isChanged || letters.invite.length + letters.withdraw.length > 0)}
+            begin={async () => {
+                try {
+                    for (const email of letters.withdraw) {
+                        await api.call('project.uninvite', { ...where, email });
+                    }
+                    for (const row of letters.invite) {
+                        await api.call('project.invite', { ...where, ...row });
+                    }
+                } finally {
+                    props.onInvited(); // what went well is not asked again
+                }
+                return isChanged
+                    ? api.call('project.set_members', {
+                          ...where,
+                          ...changes,
+                          if_version: project.members_version
+                      })
+                    : { job: undefined };
+            }}
             onAgain={props.onAgain}
         >
             <div className="mo-people-head" aria-hidden>
@@ -76,13 +125,26 @@ function MembersForm(props: { project: Project; onAgain(): void }): JSX.Element 
                     />
                 ))}
             </ul>
+            <InvitedForm rows={inviting} onChange={edit} onWithdraw={email => edit(null, email)} />
             <PersonSearch
                 label={trans.__('Add somebody')}
-                help={trans.__('Type at least two letters of the login or of the name.')}
+                help={
+                    props.canInvite
+                        ? trans.__(
+                              'Type at least two letters of the login or of the name, or an e-mail address.'
+                          )
+                        : trans.__('Type at least two letters of the login or of the name.')
+                }
                 except={rows.map(({ person }) => person.uid)}
                 onChoose={add}
+                onInvite={props.canInvite ? invite : undefined}
             />
-            <Consequences told={consequences(before, rows, project.rules, trans)} />
+            <Consequences
+                told={[
+                    ...consequences(before, rows, project.rules, trans),
+                    ...invitationConsequences(invited, inviting, trans)
+                ]}
+            />
         </ChangeModal>
     );
 }

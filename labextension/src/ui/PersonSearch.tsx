@@ -1,5 +1,6 @@
 import { useId, useState, type KeyboardEvent } from 'react';
 import type { Person } from '../api/types';
+import { isAddress } from '../services/invitations';
 import { fullNameOf } from '../services/members';
 import { useAnswer, useModama, useSettled, useTrans } from './context';
 import { ProblemBox } from './parts';
@@ -13,6 +14,8 @@ export function PersonSearch(props: {
     /** Those who cannot be chosen. */
     except: readonly number[];
     onChoose(person: Person): void;
+    /** Offered where what is typed looks like an e-mail address. */
+    onInvite?(email: string): void;
 }): JSX.Element {
     const { api } = useModama();
     const trans = useTrans();
@@ -27,30 +30,40 @@ export function PersonSearch(props: {
         wanted
     );
     const found = (answer?.items ?? []).filter(({ uid }) => !props.except.includes(uid));
-    const isOpen = !isShut && text.trim() === wanted && found.length > 0;
-    const choose = (person: Person) => {
+    const { onInvite } = props;
+    const choices = found.map(person => ({
+        key: String(person.uid),
+        text: fullNameOf(person, trans),
+        take: () => props.onChoose(person)
+    }));
+    if (onInvite && answer && isAddress(wanted)) {
+        const words = trans.__('Invite by e-mail address: %1', wanted);
+        choices.push({ key: 'invite', text: words, take: () => onInvite(wanted) });
+    }
+    const isOpen = !isShut && text.trim() === wanted && choices.length > 0;
+    const choose = (take: () => void) => {
         setText('');
         setAt(0);
-        props.onChoose(person);
+        take();
     };
     const key = (event: KeyboardEvent) => {
         const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
         if (event.key === 'Enter') {
             event.preventDefault(); // it would save the form
-            if (isOpen && found[at]) {
-                choose(found[at]);
+            if (isOpen && choices[at]) {
+                choose(choices[at].take);
             }
         } else if (event.key === 'Escape' && isOpen) {
             event.preventDefault(); // it would close the dialog
             event.stopPropagation();
             setShut(true);
-        } else if (step && found.length > 0) {
+        } else if (step && choices.length > 0) {
             event.preventDefault();
             setShut(false);
-            setAt((at + step + found.length) % found.length);
+            setAt((at + step + choices.length) % choices.length);
         }
     };
-    const hasNobody = asks && text.trim() === wanted && answer !== undefined && found.length === 0;
+    const hasNobody = asks && text.trim() === wanted && answer !== undefined && choices.length === 0;
     return (
         <div className="mo-field mo-person-search">
             <label className="mo-label" htmlFor={`${id}-text`}>
@@ -77,15 +90,15 @@ export function PersonSearch(props: {
             />
             <ul id={`${id}-list`} role="listbox" aria-label={props.label} hidden={!isOpen}>
                 {isOpen &&
-                    found.map((person, index) => (
+                    choices.map(({ key: name, text: words, take }, index) => (
                         <li
-                            key={person.uid}
+                            key={name}
                             id={`${id}-${index}`}
                             role="option"
                             aria-selected={index === at}
-                            onClick={() => choose(person)}
+                            onClick={() => choose(take)}
                         >
-                            {fullNameOf(person, trans)}
+                            {words}
                         </li>
                     ))}
             </ul>

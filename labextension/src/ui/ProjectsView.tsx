@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import type { Project } from '../api/types';
 import { amount, bytes, moment } from '../services/format';
+import { isAtHub } from '../services/serverpart';
 import { useAnswer, useModama, useSettled, useTrans, useValue } from './context';
 import { Icon } from './icons';
 import { ListTools, ShowMore } from './ListTools';
@@ -10,7 +11,7 @@ const PAGE = 100;
 
 /** All projects that one can see. */
 export function ProjectsView(): JSX.Element {
-    const { api, ask, revision } = useModama();
+    const { api, ask, revision, server } = useModama();
     const trans = useTrans();
     const [search, setSearch] = useState('');
     const [sort, setSort] = useState('-modified');
@@ -27,6 +28,9 @@ export function ProjectsView(): JSX.Element {
                 <Button changes icon="plus" look="main" onClick={() => ask.set({ kind: 'new-project' })}>
                     {trans.__('New project…')}
                 </Button>
+                {isAtHub(useValue(server.state)) && (
+                    <Button onClick={() => ask.set({ kind: 'mails' })}>{trans.__('Mails…')}</Button>
+                )}
             </div>
             <ListTools
                 searchLabel={trans.__('Search projects')}
