@@ -19,6 +19,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from jupyter_modama.core.errors import Invalid, ModamaError, NotAllowed, from_os
@@ -36,6 +37,8 @@ from jupyter_modama.store.watching import Watcher
 STATE = "/var/lib/modama-keeper"
 FIRST_PASSED = 3  # sd_listen_fds(3)
 WAITING = 128
+WATCHED = "watched"
+MARGIN = timedelta(seconds=2)  # what a watcher had heard and not yet looked at
 _LOG = logging.getLogger("modama.keeper")
 
 
@@ -75,7 +78,7 @@ def _serve(asked: Asked) -> None:
     _make_state(asked.state)
     store = DiskStore(site, state=asked.state, cache=asked.state / "cache", keeps_tree=True)
     following = Following(store, asked.state / "cache" / "totals.sqlite")
-    watching = _watcher(store, following)  # the one thing that needs more than is kept
+    watching = _watcher(store, following, asked.state / WATCHED)  # the one thing that needs more than is kept
     capabilities.lay_down()
     listener = _passed() or _bound(asked.socket, asked.peer_uid)
     try:
@@ -95,14 +98,23 @@ def _serve(asked: Asked) -> None:
         store.close()
 
 
-def _watcher(store: DiskStore, following: Following) -> Watcher | None:
+def _watcher(store: DiskStore, following: Following, stamp: Path) -> Watcher | None:
     """What mends new folders at once, gives microscopes' files to people, and tells of what has to be counted.
 
-    None where this process may not watch.
+    None where this process may not watch. Until when a keeper watched is the time of the file `stamp`.
     """
     ingest = Ingest(store)
+
+    def again() -> None:
+        ingest.due()
+        if not watcher.is_behind:
+            stamp.touch(mode=0o600)
+
     try:
-        return Watcher(store, ingest.closed, ingest.due, following)
+        watcher = Watcher(store, ingest.closed, again, following)
+        with suppress(FileNotFoundError):  # the first keeper here
+            following.catch_up(datetime.fromtimestamp(stamp.stat().st_mtime, UTC) - MARGIN, watcher.missed)
+        return watcher
     except ModamaError as error:
         _LOG.warning("%s. What people make is mended by the nightly pass only", error)
         following.is_watched = False

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.projects import project_paths
 from jupyter_modama.core.totals import RECORD, Totals
 from jupyter_modama.store.beneath import FOLDER, open_beneath
+from jupyter_modama.store.status import stat_at
 from jupyter_modama.store.sums import Sums, discard
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class Following:
         self._ahead: list[tuple[TreePath, int]] = []  # folders of that project, with their inodes
         self._changed: dict[TreePath, float] = {}  # projects, with when their totals may be told
         self._told: dict[TreePath, tuple[int, int, int]] = {}
+        self._since = datetime.max.replace(tzinfo=UTC)
+        self._found: Callable[[TreePath], None] | None = None
         self._everything_at = self._committed = 0.0
 
     # from any thread -----------------------------------------------------------------------------------------------
@@ -109,6 +112,15 @@ class Following:
     def lost(self) -> None:
         """Note that something happened, and nobody knows where."""
         self._lost = True
+
+    def catch_up(self, since: datetime, found: Callable[[TreePath], None]) -> None:
+        """Tell of folders that were made since a time, when nobody watched, as far as the first count comes by them."""
+        self._since, self._found = since, found
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether that is still to come."""
+        return self._found is not None
 
     def stop(self) -> None:
         self._stopped.set()
@@ -140,6 +152,8 @@ class Following:
             self._go_on(sums)
         elif self._unsure or self._lost or time.monotonic() >= self._everything_at:
             self._begin(sums)
+        else:
+            self._found = None  # all were counted
         self._tell(sums)
         is_busy = bool(self._ahead or self._unsure)
         if not is_busy or time.monotonic() >= self._committed + COMMIT_EVERY_S:
@@ -264,6 +278,8 @@ class Following:
             sums.remove(project, folder)
             return [], []
         try:
+            if self._found is not None and (born := stat_at(fd, "", folder).born) and born >= self._since:
+                self._found(folder)
             files, size, inner = self._counted(fd, folder)
         finally:
             os.close(fd)

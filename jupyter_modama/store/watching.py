@@ -2,7 +2,8 @@
 
 What the kernel tells is a hint. Each folder is looked at again through its own descriptor, reached from the root
 without following a link, and compared with the gate of the project in which it lies at that moment. What is missed,
-because too much happened at once or because nobody watched, the nightly pass finds.
+because too much happened at once, the nightly pass finds. What was made when nobody watched is found when projects are
+counted after the start; what was moved in from elsewhere then, in the night.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
@@ -77,6 +79,18 @@ class Watcher:
         with ExitStack() as kept:
             self._hints = Hints(_file_systems(store.root_fd, kept))
         self._wake, self._stop = os.pipe2(os.O_CLOEXEC)
+        self._missed: set[TreePath] = set()
+        self._guard = threading.Lock()
+
+    def missed(self, folder: TreePath) -> None:
+        """Have a folder mended that was made when nobody watched; from any thread."""
+        with self._guard:
+            self._missed.add(folder)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether such a folder is still to be mended, or may still be found."""
+        return bool(self._missed) or (self.following is not None and self.following.is_behind)
 
     def stop(self) -> None:
         """Have `run` end; may be called from any thread, or from a handler of a signal."""
@@ -98,7 +112,8 @@ class Watcher:
 
     def turn(self) -> Seen:
         """Do what is to be done about all that has happened so far."""
-        folders: set[TreePath] = set()
+        with self._guard:
+            folders, self._missed = self._missed, set()
         files: set[TreePath] = set()
         touched: set[TreePath] = set()
         top = os.readlink(f"/proc/self/fd/{self.store.root_fd}")
