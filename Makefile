@@ -20,6 +20,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PYTEST_ARGS ?=
 # Test files at a time; most of them wait for servers more than they compute. `make test WORKERS=0` runs one after the other.
 WORKERS ?= 2
+# For `make chaos KILLS=20`.
+KILLS ?= 200
 # For `make bench ROWS=listing,seal`.
 ROWS ?=
 
@@ -32,7 +34,7 @@ SIDEBAR_SOURCES := $(shell find labextension/src labextension/style labextension
 LINK := $(VENV)/share/jupyter/labextensions/@modama/labextension
 link-sidebar = mkdir -p $(dir $(LINK)); rm -rf $(LINK) jupyter_modama/_lab/install.json; ln -sfn $(CURDIR)/jupyter_modama/_lab $(LINK)
 
-.PHONY: help setup demo demo-hub demo-hub-clean test test-python test-js test-docker check format bench build clean drift types words
+.PHONY: help setup demo demo-hub demo-hub-clean test test-python test-js test-docker chaos check format bench build clean drift types words
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -122,6 +124,10 @@ test-python: ## Run the Python and browser tests (after `make setup`)
 
 test-docker: ## As root: servers in containers, by DockerSpawner and podman (a job of its own)
 	MODAMA_TEST_DOCKER=1 python -m pytest tests/hub_config/test_docker.py $(PYTEST_ARGS)
+
+chaos: setup ## As root: kill parts of a whole site while people work, 200 times (KILLS=20 is quicker; MODAMA_CHAOS_SEED repeats)
+	@[ "$$(id -u)" = 0 ] || { echo "this makes accounts and mounts: sudo make chaos"; exit 1; }
+	MODAMA_CHAOS=$(KILLS) python -m pytest tests/chaos -s $(PYTEST_ARGS)
 
 test-js: ## Run the TypeScript tests (after `make setup`)
 	cd labextension && jlpm test
