@@ -15,6 +15,7 @@ from typing import Any
 
 from jupyter_modama.core.hub_rules import ExtraMount
 from jupyter_modama.core.model import Site
+from jupyter_modama.mounts import Missing
 from jupyter_modama.store.reachable import MOST_RAW, Reachable
 
 EXTRAS = "/run/modama/mnt"  # where what people want in their homes is mounted; homes get links
@@ -72,14 +73,6 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
-    """What is missing in a server, and why."""
-
-    what: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class MountPlan:
     """All that one person's server gets. `root`: the tree on the machine; `target`: where it lies in the server.
 
@@ -96,7 +89,7 @@ class MountPlan:
     target: str
     mounts: tuple[Mount, ...] = ()
     links: tuple[Link, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[Missing, ...] = ()
     areas: tuple[str, ...] = ()
 
     @property
@@ -108,7 +101,7 @@ class MountPlan:
     def projects(self) -> tuple[Mount, ...]:
         return tuple(mount for mount in self.mounts if mount.kind is MountKind.PROJECT)
 
-    def without(self, gone: Iterable[Skipped], mounts: Iterable[Mount]) -> MountPlan:
+    def without(self, gone: Iterable[Missing], mounts: Iterable[Mount]) -> MountPlan:
         """The plan without some mounts, which are named as skipped."""
         left = set(mounts)
         return replace(
@@ -133,7 +126,7 @@ class MountPlan:
                 "mode": Mode(raw["mode"]),
                 "mounts": tuple(Mount(**{**row, "kind": MountKind(row["kind"])}) for row in raw["mounts"]),
                 "links": tuple(Link(**row) for row in raw["links"]),
-                "skipped": tuple(Skipped(**row) for row in raw["skipped"]),
+                "skipped": tuple(Missing(**row) for row in raw["skipped"]),
                 "areas": tuple(raw["areas"]),
             }
         )
@@ -143,7 +136,7 @@ class MountPlan:
 
 
 def make_plan(
-    site: Site, person: Person, reachable: Iterable[Reachable] = (), *, skipped: Iterable[Skipped] = ()
+    site: Site, person: Person, reachable: Iterable[Reachable] = (), *, skipped: Iterable[Missing] = ()
 ) -> MountPlan:
     """The plan of a person, from the rules of the site and from what they can reach in the tree."""
     mode = Mode(site.hub.mounts)

@@ -11,8 +11,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from hub_config.plan import MountPlan, Skipped
+from hub_config.plan import MountPlan
 from jupyter_modama.core.errors import printable
+from jupyter_modama.mounts import Missing
 
 STATE = "/run/modama/mounts"
 
@@ -41,12 +42,12 @@ def write_report(file: str, plan: MountPlan) -> None:
     os.replace(fresh, file)
 
 
-def read_missing(file: str, since: float) -> list[Skipped] | None:
+def read_missing(file: str, since: float) -> list[Missing] | None:
     """What the launcher has written about a start; None as long as it has not."""
     try:
         path = Path(file)
         if path.stat().st_mtime < since - 1:
             return None
-        return [Skipped(str(row["what"]), str(row["why"])) for row in json.loads(path.read_text("ascii"))["skipped"]]
+        return [Missing(str(row["what"]), str(row["why"])) for row in json.loads(path.read_text("ascii"))["skipped"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -25,13 +25,13 @@ from jupyterhub.spawner import Spawner
 from hub_config import views
 from hub_config.discover import PACKAGE, Discovery, command, read_discovery
 from hub_config.nextcloud import nextcloud_secrets
-from hub_config.plan import Mode, Mount, MountKind, MountPlan, Person, Skipped, make_plan
+from hub_config.plan import Mode, Mount, MountKind, MountPlan, Person, make_plan
 from hub_config.reaching import reached
 from hub_config.render import Rendered, batch, docker, kube, local, systemd
 from hub_config.reports import read_missing, report_path, report_text, write_report
 from jupyter_modama.core.errors import Invalid, ModamaError, printable
 from jupyter_modama.core.model import Site
-from jupyter_modama.mounts import VARIABLE
+from jupyter_modama.mounts import VARIABLE, Missing
 
 SITE_FILE = "/etc/modama/site.toml"
 VIEWS = "/run/modama/views"
@@ -95,7 +95,7 @@ class Mounts(Spawner):  # type: ignore[misc]
     modama_kind = ""
     modama_site: Site
     modama_site_file = ""
-    modama_missing: tuple[Skipped, ...] = ()
+    modama_missing: tuple[Missing, ...] = ()
     # Traits of the spawners.
     cmd: Any
     popen_kwargs: Any
@@ -126,7 +126,7 @@ class Mounts(Spawner):  # type: ignore[misc]
         found = await self._discovered(look and os.geteuid() == 0)
         if look and os.geteuid() != 0:
             found = await self._reached(found.person)
-        problem = [Skipped("projects", found.problem)] if found.problem else []
+        problem = [Missing("projects", found.problem)] if found.problem else []
         return make_plan(self.modama_site, found.person, found.found, skipped=problem)
 
     async def _reached(self, person: Person) -> Discovery:
@@ -183,7 +183,7 @@ class Mounts(Spawner):  # type: ignore[misc]
             "NUMBA_CACHE_DIR": f"{home}/.cache/numba",
         }
 
-    def _tell(self, missing: tuple[Skipped, ...]) -> None:
+    def _tell(self, missing: tuple[Missing, ...]) -> None:
         self.modama_missing = missing
         for one in missing:
             self.log.warning("%s: %s is not mounted: %s", self.user.name, printable(one.what), printable(one.why))
@@ -280,7 +280,7 @@ class RenderedMounts(Mounts):
             gone = await asyncio.to_thread(vanished, plan)
             if not gone or self.modama_kind == "kube":
                 raise
-            missing = [Skipped(m.says, "it is not there any more") for m in gone]
+            missing = [Missing(m.says, "it is not there any more") for m in gone]
             self.log.warning("Starting again without what is not there any more", exc_info=True)
             return await self._started(plan.without(missing, gone))
 
@@ -320,7 +320,7 @@ class BatchMounts(Mounts):
         return await super().start()
 
 
-async def asked_for_view(path: str, patience_s: float = 10.0) -> list[Skipped]:
+async def asked_for_view(path: str, patience_s: float = 10.0) -> list[Missing]:
     """Have a view made, by whoever keeps the views of this machine; answers what is wrong with that.
 
     Disk: the folder of the view, which is the wish for it.
@@ -330,10 +330,10 @@ async def asked_for_view(path: str, patience_s: float = 10.0) -> list[Skipped]:
         until = asyncio.get_running_loop().time() + patience_s
         while not await asyncio.to_thread(os.path.ismount, path):
             if asyncio.get_running_loop().time() > until:
-                return [Skipped("the live view", "nothing keeps it: python -m hub_config.views has to run as root")]
+                return [Missing("the live view", "nothing keeps it: python -m hub_config.views has to run as root")]
             await asyncio.sleep(0.1)
     except OSError as error:
-        return [Skipped("the live view", f"{path}: {error.strerror}")]
+        return [Missing("the live view", f"{path}: {error.strerror}")]
     return []
 
 

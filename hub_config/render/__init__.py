@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub_config.plan import Link, Mount, MountPlan, Skipped
+from hub_config.plan import Link, Mount, MountPlan
+from jupyter_modama.mounts import Missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Rendered:
 def fitting(plan: MountPlan, refusal: Callable[[Mount], str]) -> MountPlan:
     """The plan without what a spawner cannot mount, by what the function says against it."""
     refused = [(mount, why) for mount in plan.mounts if (why := refusal(mount))]
-    return plan.without([Skipped(mount.says, why) for mount, why in refused], [mount for mount, _ in refused])
+    return plan.without([Missing(mount.says, why) for mount, why in refused], [mount for mount, _ in refused])
 
 
 def is_text(path: str) -> bool:

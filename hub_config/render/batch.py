@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from hub_config.plan import Mode, MountKind, MountPlan, Skipped
+from hub_config.plan import Mode, MountKind, MountPlan
 from hub_config.render import Rendered
+from jupyter_modama.mounts import Missing
 
 PLAIN = re.compile(r"[A-Za-z0-9_.,:@/+=-]{0,200}")
 OURS = {"cmd", "prologue", "epilogue", "username", "homedir", "host", "keepvars", "keepvars_extra", "options"}
@@ -22,7 +23,7 @@ def render(plan: MountPlan, prologue: str = "") -> Rendered:
     """The lines that a job begins with. `prologue`: those that the administrator has set."""
     others = [mount for mount in plan.mounts if mount.kind in {MountKind.FOLDER, MountKind.NEXTCLOUD}]
     why = "the nodes of a cluster mount storage themselves"
-    plan = plan.without([Skipped(mount.says, why) for mount in others], others)
+    plan = plan.without([Missing(mount.says, why) for mount in others], others)
     plan = replace(plan, links=tuple(link for link in plan.links if link.to == plan.target))
     lines = [_link(link.path, plan.root) for link in plan.links] if plan.mode is Mode.ACL else _farm(plan)
     return Rendered(plan, traits={"req_prologue": "\n".join(line for line in (prologue, *lines) if line)})

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hub_config.plan import Mode, Mount, MountKind, MountPlan, Skipped
+from hub_config.plan import Mode, Mount, MountKind, MountPlan
 from hub_config.render import Rendered, fitting, is_text, linking, literal
+from jupyter_modama.mounts import Missing
 
 NAME = "modama-tree"
 MOST = 500  # mounts of one pod
@@ -23,7 +24,7 @@ def render(plan: MountPlan, views: str, claim: str = "", folder: str = "") -> Re
     if plan.mode is Mode.PLAN and len(plan.projects) > MOST:
         why = f"there are more than {MOST} of them, too many for a pod; the whole tree is shown, rights decide"
         tree = Mount(plan.root, plan.target, kind=MountKind.TREE)
-        plan = replace(plan, skipped=(*plan.skipped, Skipped("one mount for each project", why)))
+        plan = replace(plan, skipped=(*plan.skipped, Missing("one mount for each project", why)))
         plan = replace(plan, mounts=(tree, *(m for m in plan.mounts if m.kind is MountKind.FOLDER)))
     volumes = [_volume(plan, views, claim)]
     mounts = [_mount(plan, mount, claim, folder) for mount in plan.mounts if mount.kind is not MountKind.FOLDER]

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hub_config.plan import MountPlan, Skipped
+from hub_config.plan import MountPlan
+from jupyter_modama.mounts import Missing
 
 LAUNCHER = str(Path(__file__).resolve().parents[1] / "launcher.py")
 
@@ -24,8 +25,8 @@ def request(
     return {"plan": json.loads(plan.to_json()), "report": report, "secrets": secrets, "follow": follow}
 
 
-def as_it_is(plan: MountPlan) -> tuple[Skipped, ...]:
+def as_it_is(plan: MountPlan) -> tuple[Missing, ...]:
     """What a server of this machine cannot have."""
     if plan.target != plan.root:
-        return (Skipped("[hub] target", f"on this machine the tree is at {plan.root}, as everywhere else on it"),)
+        return (Missing("[hub] target", f"on this machine the tree is at {plan.root}, as everywhere else on it"),)
     return ()

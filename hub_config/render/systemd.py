@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hub_config.plan import Mode, Mount, MountKind, MountPlan, Skipped
+from hub_config.plan import Mode, Mount, MountKind, MountPlan
 from hub_config.render import Rendered, fitting, is_text, linking, literal
+from jupyter_modama.mounts import Missing
 
 LONGEST = 100_000  # bytes; the kernel takes 131,072 in one word
 
@@ -20,7 +21,7 @@ def render(plan: MountPlan, views: str) -> Rendered:
     shown = _shown(plan, views)
     if any(len(value.encode()) > LONGEST for value in shown.values()):
         why = "there are too many of them for a unit of systemd; the whole tree is shown, rights decide"
-        plan = replace(plan, skipped=(*plan.skipped, Skipped("one mount for each project", why)))
+        plan = replace(plan, skipped=(*plan.skipped, Missing("one mount for each project", why)))
         plan = replace(plan, mounts=tuple(m for m in plan.mounts if m.kind is MountKind.FOLDER))
         shown = _shown(replace(plan, mode=Mode.ACL), views)
     properties = {"NoNewPrivileges": "yes", "MountFlags": "slave", **shown}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hub_config.plan import Person, Skipped, make_plan
+from hub_config.plan import Person, make_plan
 from hub_config.reports import report_text
 from jupyter_modama.checks import check_mounts
 from jupyter_modama.core.model import Severity, Site
@@ -57,7 +57,7 @@ def test_a_damaged_report_is_a_warning(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_report_in_the_environment_stays_short() -> None:
     """An environment has an end; the first fifty are enough to see what is wrong."""
     plan = make_plan(
-        Site(root="/t"), Person("a", 2001, 2001), skipped=[Skipped(f"project {n}\udcff", "x") for n in range(2000)]
+        Site(root="/t"), Person("a", 2001, 2001), skipped=[Missing(f"project {n}\udcff", "x") for n in range(2000)]
     )
     report = read_report({VARIABLE: report_text(plan)})
     assert report is not None

@@ -188,6 +188,17 @@ def test_audit_has_the_person_and_the_delegate(place: Place) -> None:
     assert by_delegate["on_behalf_of"] == "nextcloud"
 
 
+def test_refused_changes_are_in_the_audit_and_refused_reads_in_the_log(place: Place) -> None:
+    """What somebody's own process was refused to read would be worth their own word in the audit."""
+    for operation, number in (("session.list", "read.1"), ("session.create", "change.1")):
+        assert place.ask("eve", operation, IN_PROJECT, headers={"X-Request-Id": number}).status == 404
+        line = line_of(place.hub, number)
+        assert (line["who"], line["op"], line["problem"]) == (place.people["eve"].login, operation, "not-found")
+    told = place.ask("dora", "audit.list", {"person": place.people["eve"].login}).json["items"]
+    assert {(row["op"], row["outcome"]) for row in told} >= {("session.create", "refused")}
+    assert not {row["op"] for row in told} & {"session.list", "project.show"}
+
+
 def test_people_do_nothing_on_behalf_of_others(place: Place) -> None:
     """Whatever header they send; and a delegate says for whom, and for nobody of the system."""
     alice = place.people["alice"].login
