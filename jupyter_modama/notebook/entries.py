@@ -14,8 +14,10 @@ from jupyter_modama.notebook import cards, loading
 from jupyter_modama.notebook.progress import size
 from jupyter_modama.notebook.rows import Rows
 from jupyter_modama.notebook.tree import Tree
+from jupyter_modama.readers.formats import what_can_be_done
 
 PAGE = 1000
+MIME_TYPE = "application/vnd.modama.entry+json"
 
 
 class Entry:
@@ -62,6 +64,12 @@ class Entry:
     def links(self) -> Rows[Address]:
         """Every address of this: to open, to copy from, to mount."""
         return addresses(self._tree, self._path)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, dict[str, str]]:
+        """The path for the viewer of the sidebar, beside text and HTML for every other program; never pixels."""
+        if not what_can_be_done(self.name, self.facts.kind is model.EntryKind.FOLDER).preview:
+            return {}
+        return {MIME_TYPE: {"path": self.facts.path, "path_b64": self.facts.path_b64}}
 
     def _row(self) -> tuple[object, ...]:
         state = "sealed" if self.facts.sealed else ""

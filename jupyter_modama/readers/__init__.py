@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_modama.readers.cache import PreviewCache
 from jupyter_modama.readers.formats import what_can_be_done
-from jupyter_modama.readers.model import Abilities, Preview, PreviewWish
+from jupyter_modama.readers.model import Abilities, FrameWish, Numbers, Preview, PreviewWish
 from jupyter_modama.readers.pool import Pool
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Abilities",
+    "FrameWish",
+    "Numbers",
     "Pool",
     "Preview",
     "PreviewCache",

@@ -52,14 +52,14 @@ class PreviewCache:
     def put(self, path: Path, wish: PreviewWish, preview: Preview) -> None:
         """Keep a preview; not that of a file that changed a moment ago, which it may not show as it is now."""
         with suppress(OSError, ValueError):
-            latest = max(max(facts.st_mtime, facts.st_ctime) for facts in _facts(path))
+            latest = max(max(facts.st_mtime, facts.st_ctime) for facts in facts_of(path))
             if time.time() - latest < self.settle_seconds:
                 return
             place = self._place(path, wish)
             self._write(place, _packed(preview))
 
     def _place(self, path: Path, wish: PreviewWish) -> Path:
-        found = [[f.st_dev, f.st_ino, f.st_mtime_ns, f.st_size] for f in _facts(path)]
+        found = [[f.st_dev, f.st_ino, f.st_mtime_ns, f.st_size] for f in facts_of(path)]
         key = [found, asdict(wish), RENDERER]
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
         return self.folder / name[:2] / name
@@ -102,8 +102,8 @@ class PreviewCache:
                 total -= size
 
 
-def _facts(path: Path) -> list[os.stat_result]:
-    """Of the file itself (never of what a link points at), and of its companions where they exist."""
+def facts_of(path: Path) -> list[os.stat_result]:
+    """The stat of the file itself (never of what a link points at), and of its companions where they exist."""
     found = [os.lstat(path)]
     for name in companion_names(format_of(path.name), path.name, b""):
         with suppress(OSError):

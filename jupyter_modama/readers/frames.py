@@ -18,6 +18,24 @@ BLOCK_BYTES = 2 << 20  # stays in the processor's cache between reading and summ
 SUM_BYTES = 64 << 20  # a map of spectra up to this size is summed, a larger one shows one spectrum
 
 
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of a frame, in its pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.top, self.top + self.height)
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.left, self.left + self.width)
+
+
 class Frames(Protocol):
     """The data of one signal. `note` says what is special about what was read last, for the caption."""
 
@@ -25,6 +43,13 @@ class Frames(Protocol):
 
     def frame(self, index: tuple[int, ...], size: int) -> Array:
         """One frame (or spectrum), perhaps already binned to not much below `size` pixels."""
+        ...
+
+    def part(self, index: tuple[int, ...], region: Region, step: int) -> tuple[Array, Region]:
+        """A part of a frame, and which part it became where all of it would be too dear.
+
+        With a step of 1 the numbers are the file's own, otherwise means of step x step of them.
+        """
         ...
 
     def total(self) -> Array | None:
@@ -96,13 +121,16 @@ class RawFrames:
         self.offset, self.stride, self.note = offset, stride or self.frame_bytes, ""
 
     def frame(self, index: tuple[int, ...], size: int) -> Array:
+        if len(self.shape) == 1:
+            return np.frombuffer(self._read(self._place(index), self.frame_bytes), self.dtype)
+        height, width = self.shape
+        return binned(self.part(index, Region(0, 0, width, height), binning(self.shape, size))[0], 1)
+
+    def _place(self, index: tuple[int, ...]) -> int:
         number = 0
         for i, n in zip(index, self.navigation, strict=True):
             number = number * n + i
-        place = self.offset + number * self.stride
-        if len(self.shape) == 1:
-            return np.frombuffer(self._read(place, self.frame_bytes), self.dtype)
-        return self._binned(place, size)
+        return self.offset + number * self.stride
 
     def total(self) -> Array | None:
         count = int(np.prod(self.navigation, dtype=object))
@@ -111,19 +139,20 @@ class RawFrames:
         found = np.frombuffer(self._read(self.offset, count * self.stride), self.dtype)
         return np.asarray(found.reshape(count, -1).sum(0, dtype=np.float64))
 
-    def _binned(self, place: int, size: int) -> Array:
-        height, width = self.shape
-        step = binning(self.shape, size)
-        row = width * self.dtype.itemsize
-        rows = max(step, BLOCK_BYTES // max(row, 1) // step * step)
-        if row * step > 8 * BLOCK_BYTES:  # one very long row of bins: read it as it is
-            rows = step
+    def part(self, index: tuple[int, ...], region: Region, step: int) -> tuple[Array, Region]:
+        place, row = self._place(index), self.shape[1] * self.dtype.itemsize
+        down = min(step, region.height)
+        rows = max(down, BLOCK_BYTES // max(row, 1) // down * down)
+        if row * down > 8 * BLOCK_BYTES:  # one very long row of bins: read it as it is
+            rows = down
         parts = []
-        for start in range(0, height - height % step, rows):
-            count = min(rows, height - height % step - start)
-            block = np.frombuffer(self._read(place + start * row, count * row), self.dtype)
-            parts.append(binned(block.reshape(count, width), step))
-        return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+        usable = region.height - region.height % down
+        for start in range(0, usable, rows):
+            count = min(rows, usable - start)
+            read = self._read(place + (region.top + start) * row, count * row)
+            block = np.frombuffer(read, self.dtype).reshape(count, self.shape[1])[:, region.columns]
+            parts.append(reduced(block, step))
+        return np.concatenate(parts), region
 
     def _read(self, place: int, count: int) -> bytearray:
         buffer = bytearray(count)
@@ -147,6 +176,9 @@ class ArrayFrames:
         if self.signal_axes == 2 and found.dtype.names is None:
             return binned(found, binning(found.shape[:2], size))
         return found
+
+    def part(self, index: tuple[int, ...], region: Region, step: int) -> tuple[Array, Region]:
+        return reduced(computed(self.data[index][region.rows, region.columns]), step), region
 
     def total(self) -> Array | None:
         if self.data.size * self.data.dtype.itemsize > SUM_BYTES:
@@ -172,6 +204,11 @@ def computed(data: Any) -> Array:
 def binning(shape: tuple[int, ...], size: int) -> int:
     """How many pixels become one, so that the longer side is at most `size`."""
     return max(1, -(-max(shape) // size)) if shape else 1
+
+
+def reduced(image: Array, step: int) -> Array:
+    """The numbers themselves with a step of 1, else means; pixels made of parts (colours) stay as they are."""
+    return image if step == 1 or image.dtype.names else binned(image, step)
 
 
 def binned(image: Array, step: int) -> Array:

@@ -8,12 +8,13 @@ from typing import Any
 import h5py
 import numpy as np
 
-from jupyter_modama.readers.frames import SUM_BYTES, Array, Loaded, binned, binning, described
+from jupyter_modama.readers.frames import SUM_BYTES, Array, Loaded, Region, binned, binning, described, reduced
 from jupyter_modama.readers.opening import Item, Refused
 
 BUDGET_BYTES = 192 << 20  # to unpack for one picture
 MOST_LINKS = 20_000
 MOST_SIGNALS = 20
+CENTRAL = "only the central part, because the file is packed in an unfavourable way"
 
 
 class Outside(Refused):
@@ -118,10 +119,25 @@ class ChunkedFrames:
         region = [(i, i + 1) for i in index] + [(0, n) for n in shape]
         if price(self.dataset, tuple(region)) > BUDGET_BYTES:
             region = self._smaller(index, shape)
-            self.note = "only the central part, because the file is packed in an unfavourable way"
+            self.note = CENTRAL
         found = np.asarray(self.dataset[tuple(slice(*each) for each in region)])
         found = found.reshape(found.shape[len(index) :])
         return binned(found, binning(found.shape, size)) if self.signal_axes == 2 and not found.dtype.names else found
+
+    def part(self, index: tuple[int, ...], region: Region, step: int) -> tuple[Array, Region]:
+        height, width = self.dataset.shape[len(index) :]
+        here = [(i, i + 1) for i in index]
+        wanted = [*here, *((each.start, each.stop) for each in (region.rows, region.columns))]
+        if price(self.dataset, tuple(wanted)) > BUDGET_BYTES:
+            if (region.width, region.height) != (width, height):
+                raise Refused("this part is packed together with too much else to be read for a picture")
+            wanted = self._smaller(index, (height, width))
+            self.note = CENTRAL
+        found = np.asarray(self.dataset[tuple(slice(*each) for each in wanted)]).reshape(
+            [stop - start for start, stop in wanted[len(index) :]]
+        )
+        (top, bottom), (left, right) = wanted[len(index) :]
+        return reduced(found, step), Region(left, top, right - left, bottom - top)
 
     def total(self) -> Array | None:
         whole = tuple((0, n) for n in self.dataset.shape)

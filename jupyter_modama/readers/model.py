@@ -12,6 +12,10 @@ from jupyter_modama.core.model import Axis, EntryMetadata, MetadataField, Signal
 IMAGE, STACK, DIFFRACTION_SCAN = "image", "stack", "diffraction-scan"
 SPECTRUM, SPECTRUM_MAP, OTHER = "spectrum", "spectrum-map", "other"
 PATHS = ("path", "path_b64")  # how a file is named beside a wish
+# What the numbers of a frame can be, and how many bytes one has: the kinds of arrays of browsers, and colours.
+ITEM_BYTES = {
+    "uint8": 1, "int8": 1, "uint16": 2, "int16": 2, "uint32": 4, "int32": 4, "float32": 4, "float64": 8, "rgb": 3,
+}  # fmt: skip
 CONTRASTS = ("auto", "percentile", "minmax", "log")
 
 
@@ -74,6 +78,52 @@ class PreviewFacts:
 
 
 @frozen
+class FrameWish:
+    """Which numbers are wanted: at most `size` a side, of a frame or of a part of it; frame -1 is the central one.
+
+    `left`, `top`, `width` and `height` count pixels of the frame; a width or height of 0 is all that follows.
+    """
+
+    size: int = 1024
+    signal: int = 0
+    frame: int = -1
+    left: int = 0
+    top: int = 0
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True)
+class FrameFacts:
+    """What the numbers of a frame are: each is the mean of `step_x` x `step_y` pixels, from `left`, `top` on."""
+
+    kind: str  # as of PreviewFacts
+    caption: str
+    dtype: str  # a key of ITEM_BYTES; rgb: three bytes a pixel
+    columns: int
+    rows: int
+    frame: int
+    frames: int
+    low: float  # the smallest and the largest of the numbers
+    high: float
+    contrast: str  # percentile | log: what suits it
+    signal: Signal
+    titles: tuple[str, ...]  # of all data sets of the file; `signal.index` counts them
+    left: int = 0
+    top: int = 0
+    step_x: int = 1
+    step_y: int = 1
+
+
+@frozen
+class Numbers:
+    """The numbers of a frame, little endian, row by row."""
+
+    facts: FrameFacts
+    data: bytes
+
+
+@frozen
 class Abilities:
     """What can be done with a file of this name, judged by the name alone."""
 
@@ -110,6 +160,14 @@ def metadata_from(found: Mapping[str, Any]) -> EntryMetadata:
     return EntryMetadata(
         **{**found, "signals": signals, "fields": tuple(MetadataField(**field) for field in found["fields"])}
     )
+
+
+def numbers_from(facts: Mapping[str, Any], data: bytes) -> Numbers:
+    """The numbers that `asdict` made these facts of. Raises: ValueError where there are more or fewer than it says."""
+    found = FrameFacts(**{**facts, "signal": signal_from(facts["signal"]), "titles": tuple(map(str, facts["titles"]))})
+    if len(data) != found.columns * found.rows * ITEM_BYTES[found.dtype]:
+        raise ValueError("the numbers are not as many as is said")
+    return Numbers(found, data)
 
 
 def preview_from(facts: Mapping[str, Any], png: bytes) -> Preview:

@@ -66,15 +66,20 @@ def _bounds(values: Array, wish: PreviewWish, contrast: str) -> tuple[float, flo
 
 def coloured(image: Array, wish: PreviewWish) -> Picture:
     """A picture of pixels with the fields R, G, B (and A), as RosettaSciIO gives them; shown as they are."""
-    names = [name for name in ("R", "G", "B", "A") if name in (image.dtype.names or ())]
-    if len(names) < 3:
-        raise Refused("its pixels are made of parts that are no colours")
-    planes = np.stack([image[name] for name in names], axis=-1)
-    if planes.dtype.itemsize > 1:
-        planes = planes >> (8 * (planes.dtype.itemsize - 1))
-    picture = Image.fromarray(np.ascontiguousarray(planes.astype(np.uint8)))
+    picture = Image.fromarray(planes(image, "RGBA"))
     picture.thumbnail((wish.size, wish.size), Image.Resampling.BOX)
     return _encoded(picture, 0.0, 255.0)
+
+
+def planes(image: Array, wanted: str = "RGB") -> Array:
+    """The colours of each pixel as bytes along a last axis."""
+    names = [name for name in wanted if name in (image.dtype.names or ())]
+    if len(names) < 3:
+        raise Refused("its pixels are made of parts that are no colours")
+    found = np.stack([image[name] for name in names], axis=-1)
+    if found.dtype.itemsize > 1:
+        found = found >> (8 * (found.dtype.itemsize - 1))
+    return np.ascontiguousarray(found.astype(np.uint8))
 
 
 def _encoded(picture: Image.Image, low: float, high: float) -> Picture:

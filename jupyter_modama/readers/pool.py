@@ -20,7 +20,16 @@ from jupyter_modama.core.errors import Invalid, NotAllowed, NotFound, TimedOut, 
 from jupyter_modama.core.model import EntryMetadata
 from jupyter_modama.readers import wire
 from jupyter_modama.readers.formats import format_of
-from jupyter_modama.readers.model import CONTRASTS, Preview, PreviewWish, metadata_from, preview_from
+from jupyter_modama.readers.model import (
+    CONTRASTS,
+    FrameWish,
+    Numbers,
+    Preview,
+    PreviewWish,
+    metadata_from,
+    numbers_from,
+    preview_from,
+)
 
 Made = TypeVar("Made")
 NONSENSE = "its reader answered something that makes no sense"
@@ -132,6 +141,15 @@ class Pool:
             raise Unsupported(path=printable(path.name), why="its reader answered something that is no picture")
         return _made(preview_from, path.name, found, png)
 
+    def frame(self, path: Path, wish: FrameWish | None = None) -> Numbers:
+        """The numbers that are wished for.
+
+        Raises: Invalid, Unsupported, TimedOut, NotFound, NotAllowed, Unreachable.
+        """
+        path, wish = _absolute(path), within_bounds(wish or FrameWish())
+        found, data = self._ask({"do": "frame", "path": str(path), "wish": asdict(wish)}, path)
+        return _made(numbers_from, path.name, found, data)
+
     def close(self) -> None:
         """End all workers; those at work break off."""
         with self._guard:
@@ -233,6 +251,17 @@ def judged(wish: PreviewWish) -> PreviewWish:
         raise Invalid(what=f"the size of a preview is between 16 and {LARGEST_PICTURE} pixels")
     if wish.signal < 0 or wish.frame < -1:
         raise Invalid(what="signals and frames count from 0; frame -1 is the central one")
+    return wish
+
+
+def within_bounds(wish: FrameWish) -> FrameWish:
+    """The wish, if it can be fulfilled. Raises: Invalid."""
+    if not 16 <= wish.size <= LARGEST_PICTURE:
+        raise Invalid(what=f"the size of a frame's numbers is between 16 and {LARGEST_PICTURE} a side")
+    if wish.signal < 0 or wish.frame < -1:
+        raise Invalid(what="signals and frames count from 0; frame -1 is the central one")
+    if min(wish.left, wish.top, wish.width, wish.height) < 0:
+        raise Invalid(what="left, top, width and height of a part of a frame are not below 0")
     return wish
 
 

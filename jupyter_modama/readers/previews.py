@@ -6,8 +6,10 @@ import dataclasses
 import hashlib
 import importlib.util
 import json
+import struct
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from jupyter_modama.core.model import EntryKind, EntryMetadata
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.ports import Stat
 from jupyter_modama.readers.model import PATHS, PreviewFacts
+from jupyter_modama.readers.recent import Recent
 from jupyter_modama.store.disk import DiskStore, cache_folder
 
 KNOWN = 256  # files of which the metadata is kept in memory
@@ -32,6 +35,14 @@ class Shown:
     etag: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ShownNumbers:
+    """The numbers of a frame behind their facts, as they travel; `etag` as for a picture."""
+
+    body: bytes
+    etag: str
+
+
 class Previews:
     """The readers, bound to one tree; the workers start when first needed."""
 
@@ -42,6 +53,7 @@ class Previews:
         self._cache: Any = None
         self._guard = threading.Lock()
         self._known: dict[tuple[Any, ...], EntryMetadata] = {}
+        self._recent = Recent()
 
     def _ready(self) -> Any:
         if not self.available:
@@ -95,25 +107,61 @@ class Previews:
         wish = _wish(PreviewWish, arguments)
         stat, file = self._judged(path)
         pool = self._ready()
-        try:
+        with _named(path):
             found = self._cache.get(file, wish)
             if found is None:
                 found = pool.preview(file, wish)
                 self._cache.put(file, wish, found)
-        except ModamaError as error:
-            if "path" in error.facts:
-                error.facts["path"] = path.shown
-                error.args = (error.says.format_map({**error.facts, "path": path.shown}),)
-            raise
-        stamp = f"{stat.inode}-{stat.modified.timestamp()}-{stat.size_bytes}-{wish}"
-        etag = f'"{hashlib.sha256(stamp.encode()).hexdigest()[:24]}"'
-        return Shown(found.png, _facts(found), etag)
+        return Shown(found.png, _facts(found), _etag(stat, wish))
+
+    def frame(self, arguments: Mapping[str, str]) -> ShownNumbers:
+        """The numbers that the arguments of an address ask for.
+
+        Raises: Invalid, Unsupported, NotFound, TimedOut.
+        """
+        from jupyter_modama.readers import FrameWish
+
+        path = TreePath.parse(arguments.get("path", ""), arguments.get("path_b64", ""))
+        wish = _wish(FrameWish, arguments)
+        stat, file = self._judged(path)
+        pool = self._ready()
+        with _named(path):
+            key = self._recent.key(file, wish)
+            body = self._recent.get(key)
+            if body is None:
+                body = _body(pool.frame(file, wish))
+                self._recent.put(key, body)
+        return ShownNumbers(body, _etag(stat, wish))
 
     def close(self) -> None:
         with self._guard:
             if self._pool is not None:
                 self._pool.close()
                 self._pool = None
+
+
+@contextmanager
+def _named(path: TreePath) -> Iterator[None]:
+    """Errors of the readers name the path in the tree, not the one on the disk."""
+    try:
+        yield
+    except ModamaError as error:
+        if "path" in error.facts:
+            error.facts["path"] = path.shown
+            error.args = (error.says.format_map({**error.facts, "path": path.shown}),)
+        raise
+
+
+def _etag(stat: Stat, wish: Any) -> str:
+    stamp = f"{stat.inode}-{stat.modified.timestamp()}-{stat.size_bytes}-{wish}"
+    return f'"{hashlib.sha256(stamp.encode()).hexdigest()[:24]}"'
+
+
+def _body(found: Any) -> bytes:
+    """How long the facts are (4 bytes, little endian), the facts as JSON, spaces up to a multiple of 8, the numbers."""
+    facts = json.dumps(dataclasses.asdict(found.facts)).encode("ascii")
+    facts += b" " * (-(len(facts) + 4) % 8)
+    return struct.pack("<I", len(facts)) + facts + bytes(found.data)
 
 
 def _wish(kind: Any, arguments: Mapping[str, str]) -> Any:

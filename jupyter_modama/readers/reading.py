@@ -132,20 +132,26 @@ def _dm_tags(item: Item) -> dict[str, Any]:
 def preview(item: Item, wish: PreviewWish, pixels: int) -> Preview:
     """The picture that is wished for. Raises: Refused."""
     found = loaded(item, pixels)
-    if not 0 <= wish.signal < len(found):
-        raise Refused(f"it has {len(found)} data set(s), and number {wish.signal + 1} was asked for")
-    signal = found[wish.signal]
+    signal = chosen(found, wish.signal, pixels)
+    shown = _spectrum(signal, wish) if signal.info.kind in {SPECTRUM, SPECTRUM_MAP} else _image(signal, wish)
+    return dataclasses.replace(shown, signals=len(found))
+
+
+def chosen(found: list[Loaded], number: int, pixels: int) -> Loaded:
+    """The data set of this number, if its frames can be shown. Raises: Refused."""
+    if not 0 <= number < len(found):
+        raise Refused(f"it has {len(found)} data set(s), and number {number + 1} was asked for")
+    signal = found[number]
     if signal.info.kind == OTHER:
         raise Refused(f"its data has {len(signal.info.shape)} axes in a form that makes no picture")
     axes = 1 if signal.info.kind in {SPECTRUM, SPECTRUM_MAP} else 2
     if math.prod(signal.info.shape[-axes:]) > pixels:
         sizes = " x ".join(str(n) for n in signal.info.shape[-axes:])
         raise Refused(f"one frame has {sizes} pixels, more than a preview unpacks")
-    shown = _spectrum(signal, wish) if axes == 1 else _image(signal, wish)
-    return dataclasses.replace(shown, signals=len(found))
+    return signal
 
 
-def _position(signal: Loaded, frame: int) -> tuple[int, tuple[int, ...], int]:
+def position(signal: Loaded, frame: int) -> tuple[int, tuple[int, ...], int]:
     """The number of a frame, its place on the navigation axes, and how many there are; -1 is the centre of the scan."""
     shape = signal.navigation
     count = math.prod(shape)
@@ -158,32 +164,42 @@ def _position(signal: Loaded, frame: int) -> tuple[int, tuple[int, ...], int]:
 
 
 def _image(signal: Loaded, wish: PreviewWish) -> Preview:
-    number, place, count = _position(signal, wish.frame)
+    number, place, count = position(signal, wish.frame)
     data = signal.frames.frame(place, wish.size)
     if data.dtype.names:
         made = picture.coloured(data, wish)
     else:
         made = picture.grey(np.asarray(data, np.float32), wish, picture.contrast_of(signal.info, wish))
-    where = f"frame {number + 1} of {count}" if count > 1 else ""
-    if len(place) > 1:
-        where += f" (scan position {', '.join(str(i) for i in place)})"
-    caption = "; ".join(part for part in (signal.info.title, where, signal.frames.note) if part)
+    caption = said(signal, number, place, count)
     return Preview(
         made.png, made.width, made.height, signal.info.kind, caption, number, count, made.low, made.high, signal.info
     )
 
 
-def _spectrum(signal: Loaded, wish: PreviewWish) -> Preview:
-    number, place, count = _position(signal, wish.frame)
-    curve: Array | None = signal.frames.total() if wish.frame < 0 and count > 1 else None
+def said(signal: Loaded, number: int, place: tuple[int, ...], count: int) -> str:
+    """Which frame of what this is."""
+    where = f"frame {number + 1} of {count}" if count > 1 else ""
+    if len(place) > 1:
+        where += f" (scan position {', '.join(str(i) for i in place)})"
+    return "; ".join(part for part in (signal.info.title, where, signal.frames.note) if part)
+
+
+def curve_of(signal: Loaded, frame: int) -> tuple[Array, str, int, int]:
+    """One spectrum (-1: the sum of all, where that is cheap), what it is, its number, and how many there are."""
+    number, place, count = position(signal, frame)
+    curve: Array | None = signal.frames.total() if frame < 0 and count > 1 else None
     where = f"sum of {count} spectra" if curve is not None else f"spectrum {number + 1} of {count}" if count > 1 else ""
     if curve is None:
-        curve = signal.frames.frame(place, wish.size)
+        curve = signal.frames.frame(place, 0)
     curve = np.asarray(np.abs(curve) if np.iscomplexobj(curve) else curve, np.float64)
+    return curve, "; ".join(part for part in (signal.info.title, where, signal.frames.note) if part), number, count
+
+
+def _spectrum(signal: Loaded, wish: PreviewWish) -> Preview:
+    curve, caption, number, count = curve_of(signal, wish.frame)
     thin, step = picture.thinned(curve)
     made = picture.plot(thin, wish, "log" if wish.contrast == "log" else "linear")
     axis = signal.info.axes[-1]
-    caption = "; ".join(part for part in (signal.info.title, where, signal.frames.note) if part)
     return dataclasses.replace(
         Preview(
             made.png,

@@ -9,7 +9,17 @@ import numpy as np
 import tifffile
 
 from jupyter_modama.readers.dm import NotDirect
-from jupyter_modama.readers.frames import Array, ArrayFrames, Loaded, RawFrames, binned, binning, described
+from jupyter_modama.readers.frames import (
+    Array,
+    ArrayFrames,
+    Loaded,
+    RawFrames,
+    Region,
+    binned,
+    binning,
+    described,
+    reduced,
+)
 from jupyter_modama.readers.opening import Item, Refused
 
 MOST_SERIES = 50
@@ -22,6 +32,13 @@ class PageFrames:
         self.series, self.navigation, self.pixels, self.note = series, navigation, pixels, ""
 
     def frame(self, index: tuple[int, ...], size: int) -> Array:
+        found = self._page(index)
+        return binned(found, binning(found.shape, size)) if found.dtype.names is None else found
+
+    def part(self, index: tuple[int, ...], region: Region, step: int) -> tuple[Array, Region]:
+        return reduced(self._page(index)[region.rows, region.columns], step), region
+
+    def _page(self, index: tuple[int, ...]) -> Array:
         number = int(np.ravel_multi_index(index, self.navigation)) if index else 0
         page = self.series.pages[number]
         if page is None:
@@ -29,7 +46,7 @@ class PageFrames:
         if math.prod(page.shape) > 4 * self.pixels:
             raise Refused("one frame has more pixels than a preview unpacks")
         found = np.asarray(page.asarray(maxworkers=1)).squeeze()
-        return binned(found, binning(found.shape, size)) if found.ndim == 2 else _colours(found)
+        return found if found.ndim == 2 else _colours(found)
 
     def total(self) -> Array | None:
         return None

@@ -79,6 +79,7 @@ def _take_pipes() -> tuple[int, int]:
 
 def _warm_up() -> None:
     """Import what most files need, once; what is not installed is said when a file needs it."""
+    import jupyter_modama.readers.numbers
     import jupyter_modama.readers.reading  # noqa: F401
 
     for name in LATE_IMPORTS:
@@ -134,14 +135,17 @@ def _answer(ask: dict[str, Any], room: str, pixels: int, memory: int) -> tuple[d
 
 
 def _work(ask: dict[str, Any], room: str, pixels: int) -> tuple[dict[str, Any], bytes]:
-    from jupyter_modama.readers import reading
-    from jupyter_modama.readers.model import PreviewWish, preview_facts
+    from jupyter_modama.readers import numbers, reading
+    from jupyter_modama.readers.model import FrameWish, PreviewWish, preview_facts
     from jupyter_modama.readers.opening import Refused, opened
 
     with opened(ask["path"], room) as item:
         try:
             if ask["do"] == "metadata":
                 return {"ok": asdict(reading.metadata(item, ask["path"], pixels))}, b""
+            if ask["do"] == "frame":
+                facts, data = numbers.frame(item, FrameWish(**ask["wish"]), pixels)
+                return {"ok": asdict(facts)}, data
             found = reading.preview(item, PreviewWish(**ask["wish"]), pixels)
             return {"ok": preview_facts(found)}, found.png
         except guard.Forbidden:

@@ -168,6 +168,25 @@ class PreviewHandler(ModamaHandler):
         return None  # ours says which version of the file was shown
 
 
+class FrameHandler(ModamaHandler):
+    """The numbers of a frame, or of a part of it, for a viewer that draws them."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        found = await self.room.call(self.room.pictures.frame, texts_from_query(self.arguments_asked))
+        self.set_header("ETag", found.etag)
+        self.set_header("Cache-Control", "private, no-cache")
+        if self.check_etag_header():
+            self.set_status(304)
+            self.finish(set_content_type="application/octet-stream")
+            return
+        self.finish(found.body, set_content_type="application/octet-stream")
+
+    def compute_etag(self) -> None:
+        return None  # ours says which version of the file was read
+
+
 class LibertemHandler(ModamaHandler):
     """Open a file in LiberTEM and answer the address of its tab."""
 

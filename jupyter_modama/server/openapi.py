@@ -16,7 +16,7 @@ import msgspec
 
 from jupyter_modama.core import errors, model
 from jupyter_modama.core.operations import OPERATIONS, Kind, Operation
-from jupyter_modama.readers.model import CONTRASTS, PATHS, PreviewFacts, PreviewWish
+from jupyter_modama.readers.model import CONTRASTS, PATHS, FrameFacts, FrameWish, PreviewFacts, PreviewWish
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
@@ -61,6 +61,7 @@ class Status:
     person: model.Person | None
     areas: list[str]
     previews: bool
+    frames: bool  # whether the numbers of frames can be asked for, not only pictures of them
     libertem: bool
     libertem_note: str
     problem: str
@@ -93,7 +94,9 @@ class MakeRoot:
     """Make a data tree in the person's home, for a server that has none yet."""
 
 
-SERVER_TYPES = (Problem, JobStarted, Status, OpenInLibertem, OpenedInLibertem, MakeRoot, PreviewFacts, model.Event)
+SERVER_TYPES = (
+    Problem, JobStarted, Status, OpenInLibertem, OpenedInLibertem, MakeRoot, PreviewFacts, FrameFacts, model.Event,
+)  # fmt: skip
 
 
 @cache
@@ -175,7 +178,18 @@ def _server_paths(refs: dict[Any, Any]) -> dict[str, Any]:
         "/modama/api/status": _get("status", "What this server is and can do.", _json(refs[Status])),
         "/modama/api/openapi.json": _get("openapi", "This document.", _json({"type": "object"})),
         "/modama/api/preview": _get(
-            "preview", "A picture of a file.", _picture(refs[PreviewFacts]), _preview_parameters(), {"304": NOT_CHANGED}
+            "preview",
+            "A picture of a file.",
+            _picture(refs[PreviewFacts]),
+            _parameters(PreviewWish),
+            {"304": NOT_CHANGED},
+        ),
+        "/modama/api/frame": _get(
+            "frame",
+            "The numbers of a frame, or of a part of it.",
+            _numbers(refs[FrameFacts]),
+            _parameters(FrameWish),
+            {"304": NOT_CHANGED},
         ),
         "/modama/api/events": _get("events", "News, as they come.", _stream(refs[model.Event]), [LAST_EVENT]),
         "/modama/api/libertem.open": post(
@@ -219,6 +233,15 @@ def _picture(facts: Any) -> dict[str, Any]:
     }
 
 
+def _numbers(facts: Any) -> dict[str, Any]:
+    return {
+        "description": "how long the facts are (4 bytes, little endian), the facts as JSON, filled up with spaces to "
+        "a multiple of 8 bytes, then the numbers, little endian, row by row",
+        "headers": {"ETag": {"schema": {"type": "string"}}},
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}, "x-facts": facts}},
+    }
+
+
 def _stream(event: Any) -> dict[str, Any]:
     return {
         "description": "events without end: `id`, `event` (its type) and `data` (it as JSON); comments in between",
@@ -226,7 +249,7 @@ def _stream(event: Any) -> dict[str, Any]:
     }
 
 
-def _preview_parameters() -> list[dict[str, Any]]:
+def _parameters(wish: type[PreviewWish | FrameWish]) -> list[dict[str, Any]]:
     """The path and the fields of a wish, with what they are without one."""
     path = [{"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in PATHS]
     return path + [
@@ -237,7 +260,7 @@ def _preview_parameters() -> list[dict[str, Any]]:
             "schema": {"type": _simple(f), "default": f.default}
             | ({"enum": list(CONTRASTS)} if f.name == "contrast" else {}),
         }
-        for f in dataclasses.fields(PreviewWish)
+        for f in dataclasses.fields(wish)
     ]
 
 

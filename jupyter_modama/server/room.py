@@ -162,6 +162,7 @@ class Room:
             person=self.actor.person,
             areas=[area.name for area in site.areas] if site else [],
             previews=bool(self.previews and self.previews.available),
+            frames=bool(self.previews and self.previews.available),
             libertem=libertem,
             libertem_note=note,
             problem=self.problem,

@@ -19,6 +19,7 @@ def routes(room: Room) -> list[tuple[str, type, dict[str, Any]]]:
         (r"/modama/api/openapi\.json", handlers.OpenApiHandler, shared),
         (r"/modama/api/events", handlers.EventsHandler, shared),
         (r"/modama/api/preview", handlers.PreviewHandler, shared),
+        (r"/modama/api/frame", handlers.FrameHandler, shared),
         (r"/modama/api/libertem\.open", handlers.LibertemHandler, shared),
         (r"/modama/api/root\.make", handlers.MakeRootHandler, shared),
     ]

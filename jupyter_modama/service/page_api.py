@@ -53,6 +53,7 @@ class PageStatus(PageRequest):
                 person=actor.person,
                 areas=[area.name for area in site.areas],
                 previews=True,
+                frames=False,
                 libertem=False,
                 libertem_note="LiberTEM runs in people's own servers",
                 problem="",

@@ -1,7 +1,9 @@
 import { arriving } from './plugins/arriving';
+import { cells } from './plugins/cells';
 import { commands } from './plugins/commands';
 import { core } from './plugins/core';
+import { documents } from './plugins/documents';
 import { sidebar } from './plugins/sidebar';
 
 /** Each can be disabled by itself; menus are in schema/commands.json. */
-export default [core, sidebar, commands, arriving];
+export default [core, sidebar, commands, arriving, documents, cells];

@@ -95,9 +95,9 @@ def test_preview_and_metadata_of_a_hologram(panel: Panel) -> None:
     put_file(panel.lab.tree / "adhoc/holograms/2024-03-03-vacuum/raw")
     panel.button("Raw files")
     panel.row(HOLOGRAM).click()
-    image = panel.root.locator(".mo-preview img")
+    image = panel.root.locator(".mo-image[aria-busy=false] canvas")
     image.wait_for(timeout=60_000)
-    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+    assert image.evaluate("canvas => canvas.width") > 100
     panel.root.get_by_role("tab", name="Metadata").click()
     expect(panel.root.locator(".mo-metadata table").first).to_be_visible(timeout=60_000)
     field = panel.root.locator(".mo-metadata .mo-search").bounding_box()

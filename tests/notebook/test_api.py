@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 import jupyter_modama as modama
 from jupyter_modama.core.errors import (
@@ -273,6 +274,18 @@ def test_html_is_escaped(session: Session) -> None:
         assert "&'" not in html
         assert repr(thing)
     assert "&lt;script&gt;" in session._repr_html_()
+
+
+def test_file_is_shown_by_its_path(session: Session) -> None:
+    """A cell's output names the file for the viewer of the sidebar, beside text and HTML for other programs."""
+    found, _ = DisplayFormatter().format(session.files()[0])
+    shown = found["application/vnd.modama.entry+json"]
+    assert shown == {"path": f"{session.path}/raw/{FIRST}", "path_b64": ""}
+    assert {"text/plain", "text/html"} <= found.keys()
+    assert sum(len(str(each)) for each in found.values()) < 3000
+    (session.raw / "notes.txt").touch()
+    found, _ = DisplayFormatter().format(session.files("notes.txt")[0])
+    assert not any("modama" in kind for kind in found)
 
 
 def test_long_lists_are_short_to_read(session: Session) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 import warnings
@@ -211,3 +212,14 @@ def test_table_needs_no_heavy_library() -> None:
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_lab_s_viewer_is_for_files_that_can_be_shown() -> None:
+    """Each type of file that JupyterLab opens in the viewer by itself is one of the table, with a preview."""
+    source = (Path(__file__).parents[2] / "labextension/src/lab/filetypes.ts").read_text("utf-8")
+    rows = re.findall(r"name: '(.+)', extensions: \[(.+)\]", source)
+    assert len(rows) > 10
+    for name, extensions in rows:
+        for extension in re.findall(r"'(\w+)'", extensions):
+            assert what_can_be_done(f"a.{extension}", False).preview, extension
+            assert what_can_be_done(f"a.{extension}", False).format == name

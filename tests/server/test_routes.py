@@ -27,6 +27,7 @@ OTHERS = {
     "openapi.json": "GET",
     "events": "GET",
     "preview": "GET",
+    "frame": "GET",
     "libertem.open": "POST",
     "root.make": "POST",
 }

@@ -45,6 +45,7 @@ export class FakeApi implements Api {
     status = (): Promise<Status> => this.answer('status', {});
     makeRoot = (): Promise<Status> => this.answer('root.make', {});
     preview: Api['preview'] = (at, options, signal) => this.answer('preview', { ...at, ...options }, signal);
+    frame: Api['frame'] = (at, options, signal) => this.answer('frame', { ...at, ...options }, signal);
     openInLibertem: Api['openInLibertem'] = (at: Located, parameters) =>
         this.answer('libertem.open', { path: at.path, parameters });
     events: Api['events'] = () => Promise.reject(new Error('no stream in this test'));
@@ -105,6 +106,7 @@ export const status = (facts: Partial<Status> = {}): Status => ({
     person: null,
     areas: ['adhoc'],
     previews: true,
+    frames: false,
     libertem: true,
     libertem_note: '',
     problem: '',

@@ -1,6 +1,9 @@
+import { unpacked } from '../services/image/raster';
 import { problemOf, unreachable } from './problem';
 import type {
     Answer,
+    Frame,
+    FrameOptions,
     OpenedInLibertem,
     OperationName,
     Preview,
@@ -20,6 +23,8 @@ export interface Api {
     call<K extends OperationName>(op: K, wanted: Wanted<K>, signal?: AbortSignal): Promise<Answer<K>>;
     status(signal?: AbortSignal): Promise<Status>;
     preview(at: Located, options: PreviewOptions, signal?: AbortSignal): Promise<Preview>;
+    /** The numbers of a frame, or of a part of it. */
+    frame(at: Located, options: FrameOptions, signal?: AbortSignal): Promise<Frame>;
     openInLibertem(at: Located, parameters?: Record<string, unknown>): Promise<OpenedInLibertem>;
     /** Make a data tree in the person's home, for a server that has none. */
     makeRoot(): Promise<Status>;
@@ -75,14 +80,12 @@ export function connect(base: string, fetch: Fetch, api = 'modama/api/'): Api {
         },
         makeRoot: () => post('root.make', {}),
         preview: async (located, options, signal) => {
-            const query = new URLSearchParams();
-            for (const [name, value] of Object.entries({ ...at(located), ...options })) {
-                if (value !== undefined) {
-                    query.set(name, String(value));
-                }
-            }
-            const response = await send(`preview?${query.toString()}`, { signal });
+            const response = await send(`preview?${query({ ...at(located), ...options })}`, { signal });
             return { blob: await response.blob(), facts: factsOf(response) };
+        },
+        frame: async (located, options, signal) => {
+            const response = await send(`frame?${query({ ...at(located), ...options })}`, { signal });
+            return unpacked(await response.arrayBuffer());
         },
         events: (last, signal) =>
             send('events', {
@@ -90,6 +93,16 @@ export function connect(base: string, fetch: Fetch, api = 'modama/api/'): Api {
                 headers: { Accept: 'text/event-stream', ...(last ? { 'Last-Event-ID': last } : {}) }
             })
     };
+}
+
+function query(fields: object): string {
+    const found = new URLSearchParams();
+    for (const [name, value] of Object.entries(fields)) {
+        if (value !== undefined) {
+            found.set(name, String(value));
+        }
+    }
+    return found.toString();
 }
 
 /** What the server says about a picture, beside the picture. */

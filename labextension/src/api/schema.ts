@@ -233,6 +233,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/frame": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The numbers of a frame, or of a part of it. */
+        get: operations["frame"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/invitation.accept": {
         parameters: {
             query?: never;
@@ -1491,6 +1508,32 @@ export interface components {
             files: number;
             bytes: number;
         };
+        /**
+         * FrameFacts
+         * @description What the numbers of a frame are: each is the mean of `step_x` x `step_y` pixels, from `left`, `top` on.
+         */
+        FrameFacts: {
+            kind: string;
+            caption: string;
+            dtype: string;
+            columns: number;
+            rows: number;
+            frame: number;
+            frames: number;
+            low: number;
+            high: number;
+            contrast: string;
+            signal: components["schemas"]["Signal"];
+            titles: string[];
+            /** @default 0 */
+            left: number;
+            /** @default 0 */
+            top: number;
+            /** @default 1 */
+            step_x: number;
+            /** @default 1 */
+            step_y: number;
+        };
         /** Invitation */
         Invitation: {
             project: string;
@@ -2522,6 +2565,7 @@ export interface components {
             person: components["schemas"]["Person"] | null;
             areas: string[];
             previews: boolean;
+            frames: boolean;
             libertem: boolean;
             libertem_note: string;
             problem: string;
@@ -3466,6 +3510,53 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["JobStarted"];
                 };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    frame: {
+        parameters: {
+            query?: {
+                path?: string;
+                path_b64?: string;
+                size?: number;
+                signal?: number;
+                frame?: number;
+                left?: number;
+                top?: number;
+                width?: number;
+                height?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description how long the facts are (4 bytes, little endian), the facts as JSON, filled up with spaces to a multiple of 8 bytes, then the numbers, little endian, row by row */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description the picture is the one of the request's `If-None-Match` */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description an error */
             default: {

@@ -1,5 +1,6 @@
 /** What goes over the wire, from the server's own description (schema.ts is generated: `make types`). */
 
+import type { Raster } from '../services/image/raster';
 import type { components, operations } from './schema';
 
 type Schemas = components['schemas'];
@@ -89,6 +90,17 @@ export type PreviewOptions = Omit<
     NonNullable<operations['preview']['parameters']['query']>,
     'path' | 'path_b64'
 >;
+
+/** What is asked of the numbers of a frame, beside the file. */
+export type FrameOptions = Omit<NonNullable<operations['frame']['parameters']['query']>, 'path' | 'path_b64'>;
+
+export type FrameFacts = Schemas['FrameFacts'];
+
+/** The numbers of a frame, and what they are. */
+export interface Frame {
+    facts: FrameFacts;
+    raster: Raster;
+}
 
 export type Contrast = NonNullable<PreviewOptions['contrast']>;
 

@@ -4,6 +4,7 @@ import type { IStateDB } from '@jupyterlab/statedb';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONValue } from '@lumino/coreutils';
 import { modamaIcon } from './icon';
+import { copyPicture, save } from '../ui/browser';
 import type { Host, Note, ShownNote } from '../ui/host';
 
 const SHORT_MS = 5000;
@@ -28,6 +29,8 @@ export function labHost(app: JupyterFrontEnd, trans: TranslationBundle, state: I
             }
         },
         notify,
+        save,
+        copyPicture,
         confirm: async (question, yes) => {
             const buttons = [Dialog.cancelButton(), Dialog.warnButton({ label: yes })];
             return (await showDialog({ title: trans.__('MODAMA'), body: question, buttons })).button.accept;

@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react';
+import { copyPicture, save } from '../ui/browser';
 import type { Host, Note, ShownNote } from '../ui/host';
 import { Value } from '../services/value';
 import { trans } from './words';
@@ -37,6 +38,8 @@ export const pageHost: Host = {
         }
     },
     notify,
+    save,
+    copyPicture,
     confirm: question => Promise.resolve(window.confirm(question)),
     copy: text => navigator.clipboard.writeText(text),
     store: {

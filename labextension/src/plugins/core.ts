@@ -5,7 +5,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { connect } from '../api/client';
 import { labHost } from '../lab/host';
 import { openNotebook, openText } from '../lab/notebooks';
-import { showWide } from '../lab/wide';
+import { showSheet, showWide } from '../lab/wide';
 import { writing } from '../services/format';
 import { Modama } from '../services/modama';
 import { IModama } from '../tokens';
@@ -33,6 +33,7 @@ export const core: JupyterFrontEndPlugin<Modama> = {
         host.openNotebook = wanted => openNotebook(app, modama, wanted);
         host.openText = path => openText(app, modama, path);
         host.showWide = entry => showWide(app, modama, entry);
+        host.showSheet = folder => showSheet(app, modama, folder);
         // Menus need to know where the data lies, also while the panel is closed.
         void app.restored.then(() => modama.start());
         return modama;

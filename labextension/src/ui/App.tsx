@@ -113,7 +113,7 @@ function NoTree({ status }: { status: Status }): JSX.Element {
 
 const COMMANDS = 'pip install --upgrade jupyter-modama\njupyter server extension enable jupyter_modama';
 
-function NotReady({
+export function NotReady({
     state,
     again
 }: {

@@ -5,7 +5,7 @@ import { bytes, moment } from '../services/format';
 import { useModama, useTrans } from './context';
 import { MetadataView } from './MetadataView';
 import { Box, Button, Facts, IconButton } from './parts';
-import { PreviewView } from './PreviewView';
+import { FileViewer, useGivesFrames } from './viewer/FileViewer';
 
 /** One file: how it looks, what it says of itself, what can be done with it. */
 export function FileView({
@@ -20,6 +20,9 @@ export function FileView({
     const { host } = useModama();
     const trans = useTrans();
     const [tab, setTab] = useState<'preview' | 'metadata'>('preview');
+    // With room enough the viewer shows the metadata beside the picture.
+    const givesFrames = useGivesFrames();
+    const tabs = wide && givesFrames ? [] : (['preview', 'metadata'] as const);
     return (
         <section className="mo-file" aria-label={trans.__('File %1', entry.name)}>
             <div className="mo-heading">
@@ -36,8 +39,8 @@ export function FileView({
             {entry.problem && <Box kind="warning">{entry.problem}</Box>}
             <Openers entry={entry} />
             <div className="mo-tab-bar">
-                <div className="mo-tabs" role="tablist">
-                    {(['preview', 'metadata'] as const).map(name => (
+                <div className="mo-tabs" role={tabs.length > 0 ? 'tablist' : undefined}>
+                    {tabs.map(name => (
                         <button
                             key={name}
                             type="button"
@@ -53,7 +56,7 @@ export function FileView({
                 <FileActions entry={entry} />
             </div>
             {tab === 'preview' ? (
-                <PreviewView entry={entry} size={wide ? 1024 : 512} />
+                <FileViewer entry={entry} compact={!wide} />
             ) : (
                 <MetadataView entry={entry} />
             )}

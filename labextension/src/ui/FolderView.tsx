@@ -119,9 +119,18 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
                 onOpen={open}
                 onUp={() => places.go(parentOf(places.current.get(), folder.path, around.get()))}
             />
-            <p className="mo-count" role="status">
-                {head && trans._n('1 entry', '%2 entries', head.total, amount(head.total))}
-            </p>
+            <div className="mo-below-list">
+                <p className="mo-count" role="status">
+                    {head && trans._n('1 entry', '%2 entries', head.total, amount(head.total))}
+                </p>
+                {host.showSheet && (
+                    <IconButton
+                        icon="image"
+                        label={trans.__('Contact sheet: all files as pictures')}
+                        onClick={() => host.showSheet?.(folder)}
+                    />
+                )}
+            </div>
             {selected && shown && shown.kind !== 'folder' && (
                 <FileView key={shown.path} entry={shown} onClose={() => setSelected(undefined)} />
             )}

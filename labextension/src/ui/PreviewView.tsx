@@ -1,8 +1,10 @@
-import { useEffect, useRef, useState } from 'react';
+import { useRef, useState } from 'react';
 import type { Contrast, Entry, PreviewFacts, PreviewOptions } from '../api/types';
 import { useAnswer, useModama, useSettled, useTrans } from './context';
 import { writing } from '../services/format';
+import { useObjectUrl } from './objecturl';
 import { Choice, Loading, ProblemBox } from './parts';
+import { Slider } from './viewer/Slider';
 
 /** Pixels across below which a picture is shown larger than it is, pixel by pixel. */
 const SMALL = 200;
@@ -123,35 +125,4 @@ function Caption({ facts }: { facts: PreviewFacts }): JSX.Element {
             ? trans.__('black %1, white %2', value(low), value(high))
             : '';
     return <p className="mo-quiet">{[caption, range].filter(Boolean).join(' · ')}</p>;
-}
-
-function Slider(props: {
-    label: string;
-    value: number;
-    min: number;
-    max: number;
-    step: number;
-    onChange(value: number): void;
-}): JSX.Element {
-    const { label, onChange, ...range } = props;
-    return (
-        <label className="mo-slider">
-            <span className="mo-label">{label}</span>
-            <input type="range" {...range} onChange={event => onChange(Number(event.target.value))} />
-        </label>
-    );
-}
-
-/** An address for the picture, given back when it is no more needed. */
-function useObjectUrl(blob: Blob | undefined): string | undefined {
-    const [url, setUrl] = useState<string | undefined>();
-    useEffect(() => {
-        if (!blob) {
-            return;
-        }
-        const made = URL.createObjectURL(blob);
-        setUrl(made);
-        return () => URL.revokeObjectURL(made);
-    }, [blob]);
-    return blob && url;
 }

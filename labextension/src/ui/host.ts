@@ -57,6 +57,12 @@ export interface Host {
     openText?(path: string): Promise<void>;
     /** Show a file where there is more room than in the panel; missing where there is not. */
     showWide?(entry: Entry): void;
+    /** Show all files of a folder as pictures, where there is more room than in the panel; missing where there is not. */
+    showSheet?(folder: Located): void;
+    /** Have the browser put something into the person's downloads; missing where it cannot. */
+    save?(content: Blob, name: string): void;
+    /** Put a picture on the clipboard; missing where the browser has none for pictures. */
+    copyPicture?(png: Promise<Blob>): Promise<void>;
     /** Where programs are opened that this host cannot run itself; missing where it can. */
     elsewhere?: { libertem(entry: Located): string };
 }
