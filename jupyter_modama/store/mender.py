@@ -1,28 +1,28 @@
 """Has files of a folder grant what they should; and the loop of a process that does so for another one.
 
-Run by its file name with the numbers of a socket and of the process at its other end, and with a task as JSON; imports
-nothing of the package, so that it starts at once. A question: its length, descriptors of open folders, and for each of
-them names, parted by NUL, an empty one before the next folder. The answer: its length, and JSON. The process ends with
-the socket, and changes nothing more once the other process is gone: a pass that comes after that one is not disturbed.
+Run by its file name with the numbers of a socket and of the process at its other end, and with the words of a task;
+imports nothing of the package and next to nothing else, so that it starts at once. A question: its length, descriptors
+of open folders, and for each of them names, parted by NUL, an empty one before the next folder. The answer: its length,
+and JSON. The process ends with the socket, and changes nothing more once the other process is gone: a pass that comes
+after that one is not disturbed.
 """
 
 from __future__ import annotations
 
+import _socket  # all that `socket` adds takes as long to import as this program has to start
 import errno
-import json
 import os
-import socket
 import sys
 
 TYPE_CHECKING = False  # typing takes longer to import than all else here
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 ACCESS = "system.posix_acl_access"
 MOST_FOLDERS = 32
-HEAD = 8
+HEAD, INT = 8, 4
 SURE_AFTER = 20
 LONGEST, MOST_KINDS = 4096, 8  # so that an answer never waits for a question to be taken
 EXAMPLES = 5
@@ -32,15 +32,16 @@ _TYPE, _REGULAR, _OWNER_RUNS, _BITS = 0o170000, 0o100000, 0o100, 0o777
 class Task:
     """What each file is held against, and whether it is changed."""
 
-    def __init__(
-        self, *, plain: str, program: str, device: int, gid: int | None, mend: bool, report: bool, parent: int = 0
-    ) -> None:
-        """`plain`, `program`: the wanted lists as hexadecimal; `report`: owners and second names are looked at, too.
+    def __init__(self, words: Sequence[str], parent: int = 0) -> None:
+        """`words`: the wanted lists of plain files and of programs as hexadecimal; the number of the device; the group
+        that all is to be of, if one; whether files are changed, and whether owners and second names are looked at, too.
 
         `parent`: for whom the work is done; without it nothing is changed any more.
         """
-        self.plain, self.program = bytes.fromhex(plain), bytes.fromhex(program)
-        self.device, self.gid, self.mend, self.report, self.parent = device, gid, mend, report, parent
+        plain, program, device, gid, mend, report = words
+        self.plain, self.program, self.device = bytes.fromhex(plain), bytes.fromhex(program), int(device)
+        self.gid = int(gid) if gid else None
+        self.mend, self.report, self.parent = bool(mend), bool(report), parent
         self.in_a_row = 0
 
 
@@ -57,18 +58,13 @@ class Answer:
         self.back: list[int] = []
 
     def as_json(self) -> str:
-        changed = [[mine.hex(), mode, program, *told] for (mine, mode, program), told in self.changed.items()]
+        """By hand, since the module for it takes as long to import as all else."""
+        changed = [
+            f'["{mine.hex()}",{mode},{int(program)},{count},{first}]'
+            for (mine, mode, program), (count, first) in self.changed.items()
+        ]
         owners = [[uid, *told] for uid, told in self.owners.items()]
-        return json.dumps([changed, owners, self.back], separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: bytes) -> Answer:
-        """Raises: ValueError."""
-        answer = cls()
-        changed, owners, answer.back = json.loads(text)
-        answer.changed = {(bytes.fromhex(row[0]), row[1], row[2]): row[3:] for row in changed}
-        answer.owners = {row[0]: row[1:] for row in owners}
-        return answer
+        return f"[[{','.join(changed)}],{owners},{self.back}]"
 
 
 def go_through(names: Iterable[str | bytes], first: int, task: Task, answer: Answer) -> None:  # noqa: C901
@@ -156,12 +152,18 @@ def _count(counted: dict[Any, list[Any]], key: Any, number: int) -> None:
 
 def main() -> None:
     """Answer until the socket ends."""
-    channel = socket.socket(fileno=int(sys.argv[1]))
-    task = Task(**json.loads(sys.argv[3]), parent=int(sys.argv[2]))
+    channel = _socket.socket(fileno=int(sys.argv[1]))
+    task = Task(sys.argv[3:], parent=int(sys.argv[2]))
+    room = _socket.CMSG_LEN(MOST_FOLDERS * INT)
     while True:
-        head, folders, _, _ = socket.recv_fds(channel, HEAD, MOST_FOLDERS, socket.MSG_WAITALL)
+        head, more, _, _ = channel.recvmsg(HEAD, room, _socket.MSG_WAITALL)
         if len(head) < HEAD:
             return
+        folders = [
+            int.from_bytes(data[at : at + INT], sys.byteorder)
+            for _, _, data in more
+            for at in range(0, len(data) - INT + 1, INT)
+        ]
         answer, first = Answer(), 0
         for fd, names in zip(folders, received(channel, int.from_bytes(head, "big")).split(b"\0\0"), strict=True):
             os.fchdir(fd)
@@ -173,7 +175,7 @@ def main() -> None:
         channel.sendall(len(told).to_bytes(HEAD, "big") + told)
 
 
-def received(channel: socket.socket, length: int) -> bytes:
+def received(channel: _socket.socket, length: int) -> bytes:
     """So many bytes.
 
     Raises: OSError where the other end went before.

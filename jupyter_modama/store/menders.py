@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import socket
@@ -16,6 +17,7 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store.mender import HEAD, MOST_FOLDERS, Answer, received
 
 MOST_FILES = 1000
+HELPS_AT_FIRST = True  # whoever asks does what comes until the processes have started
 CORES = len(os.sched_getaffinity(0))
 MOST = min(CORES, 8) if CORES > 1 else 0
 
@@ -59,15 +61,14 @@ Done = tuple[Batch, Answer | None]
 class _Mender:
     """One process, with the batch that it is at."""
 
-    def __init__(self, task: str) -> None:
+    def __init__(self, task: list[str]) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             number = theirs.fileno()
-            words = [sys.executable, "-I", "-S", str(Path(__file__).with_name("mender.py"))]
+            program = [sys.executable, "-I", "-S", str(Path(__file__).with_name("mender.py"))]
+            words = [*program, str(number), str(os.getpid()), *task]
             try:
-                self.process = subprocess.Popen(
-                    [*words, str(number), str(os.getpid()), task], pass_fds=(number,), stdin=subprocess.DEVNULL, cwd="/"
-                )
+                self.process = subprocess.Popen(words, pass_fds=(number,), stdin=subprocess.DEVNULL, cwd="/")
             except OSError:
                 ours.close()
                 raise
@@ -82,7 +83,12 @@ class _Mender:
 
     def answer(self) -> Answer:
         """Raises: OSError, ValueError where the process is gone."""
-        return Answer.from_json(received(self.channel, int.from_bytes(received(self.channel, HEAD), "big")))
+        changed, owners, back = json.loads(received(self.channel, int.from_bytes(received(self.channel, HEAD), "big")))
+        answer = Answer()
+        answer.changed = {(bytes.fromhex(row[0]), row[1], bool(row[2])): row[3:] for row in changed}
+        answer.owners = {row[0]: row[1:] for row in owners}
+        answer.back = back
+        return answer
 
     def end(self) -> None:
         """Whatever it is at: files are as they were or as they should be."""
@@ -97,9 +103,10 @@ class _Mender:
 class Menders:
     """Gives each batch to a process that is free. What is handed back without an answer is left to the one who asks."""
 
-    def __init__(self, task: str, most: int | None = None) -> None:
-        self.task, self.most = task, MOST if most is None else most
+    def __init__(self, task: list[str]) -> None:
+        self.task, self.most = task, MOST
         self._all: list[_Mender] = []
+        self._have_begun = not HELPS_AT_FIRST
 
     def give(self, batch: Batch) -> Iterator[Done]:
         """Have a batch done; comes with what was done meanwhile."""
@@ -107,7 +114,10 @@ class Menders:
         if free is None and len(self._all) < self.most:
             free = self._started()
         while free is None and self._all:
-            yield from self._taken()
+            done = list(self._taken(None if self._have_begun else 0))
+            if not done:
+                break
+            yield from done
             free = next((each for each in self._all if each.batch is None), None)
         if free is None:
             yield batch, None
@@ -121,7 +131,7 @@ class Menders:
     def rest(self) -> Iterator[Done]:
         """What is being done still."""
         while any(each.batch is not None for each in self._all):
-            yield from self._taken()
+            yield from self._taken(None)
 
     def close(self) -> None:
         """End them, and wait for that: nothing is changed by them any more."""
@@ -137,19 +147,19 @@ class Menders:
             return None
         return self._all[-1]
 
-    def _taken(self) -> Iterator[Done]:
+    def _taken(self, patience_ms: int | None) -> Iterator[Done]:
         busy = {each.channel.fileno(): each for each in self._all if each.batch is not None}
         waiting = select.poll()
         for fd in busy:
             waiting.register(fd, select.POLLIN)
-        for fd, _ in waiting.poll():
+        for fd, _ in waiting.poll(patience_ms):
             one = busy[fd]
             try:
                 answer = one.answer()
             except (OSError, ValueError):
                 yield self._lost(one)
                 continue
-            batch, one.batch = one.batch, None
+            batch, one.batch, self._have_begun = one.batch, None, True
             if batch is not None:
                 yield batch, answer
 

@@ -7,7 +7,6 @@ replaced meanwhile, a second name, lists of another kind) comes back from there 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat as bits
 from collections.abc import Callable, Iterable
@@ -51,11 +50,10 @@ class Files:
         self._judged: dict[tuple[bytes, int, bool], Drift | None] = {}
         self._owners: dict[int, bool] = {}
         self._is_plain = lists.kind is Kind.POSIX and all(self._lists)
-        plain, program = (each.hex() for each in self._lists)
-        facts = {"gid": rules.gid, "mend": rules.mend, "report": rules.report}
-        task = {"plain": plain, "program": program, "device": device, **facts}
-        self._task = Task(**task)  # type: ignore[arg-type]
-        self._menders = Menders(json.dumps(task)) if self._is_plain else None
+        gid = "" if rules.gid is None else str(rules.gid)
+        words = [*(each.hex() for each in self._lists), str(device), gid, "mend" * rules.mend, "report" * rules.report]
+        self._task = Task(words)
+        self._menders = Menders(words) if self._is_plain else None
         self._batch = Batch()
 
     def add(self, folder: int, above: TreePath, names: list[str]) -> None:

@@ -301,6 +301,7 @@ def test_what_changes_its_place_leads_processes_nowhere(
     """The same where the processes that otherwise come with many files do the work."""
     monkeypatch.setattr(mending_files, "MANY", 0)
     monkeypatch.setattr(menders, "MOST", 2)
+    monkeypatch.setattr(menders, "HELPS_AT_FIRST", False)
     test_what_changes_its_place_leads_nowhere(scene, verb, trick)
 
 

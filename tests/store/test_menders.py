@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -55,6 +54,7 @@ def by_processes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """From the first file on, by two processes; answers which there were."""
     monkeypatch.setattr(mending_files, "MANY", 0)
     monkeypatch.setattr(menders, "MOST", 2)
+    monkeypatch.setattr(menders, "HELPS_AT_FIRST", False)
     monkeypatch.setattr(menders, "MOST_FILES", 30)
     started: list[int] = []
     plain = subprocess.Popen
@@ -188,6 +188,18 @@ def test_works_where_no_process_can_be_had(
     assert (found.files, found.mended) == (FOLDERS * FILES, FOLDERS * FILES + FOLDERS + 1)
 
 
+def test_whoever_asks_helps_until_they_have_started(
+    folder: Path, by_processes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All is done once, whoever did it."""
+    monkeypatch.setattr(menders, "HELPS_AT_FIRST", True)
+    monkeypatch.setattr(menders, "MOST_FILES", 5)
+    found = passed(folder)
+    assert len(by_processes) == 2
+    assert (found.files, found.mended) == (FOLDERS * FILES, FOLDERS * FILES + FOLDERS + 1)
+    assert {mine for mine, _ in lists(folder).values()} == {LIST}
+
+
 def test_stopping_waits_for_the_processes(
     folder: Path, by_processes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,15 +221,13 @@ def test_stopping_waits_for_the_processes(
 @pytest.mark.parametrize("left_alone", [True, False])
 def test_process_changes_nothing_once_nobody_waits(folder: Path, left_alone: bool) -> None:
     """As after a kill: whoever goes on from there is not disturbed by what was begun before."""
-    plain, program = LIST.hex(), acl.encode(WANTED.of_file(True)).hex()
-    device = folder.stat().st_dev
-    facts = {"plain": plain, "program": program, "device": device, "gid": None, "mend": True, "report": False}
-    one = menders._Mender(json.dumps(facts))
+    task = [LIST.hex(), acl.encode(WANTED.of_file(True)).hex(), str(folder.stat().st_dev), "", "mend", ""]
+    one = menders._Mender(task)
     parent = os.getpid()
     if left_alone:
         one.end()
         ours, theirs = socket.socketpair()
-        words = [sys.executable, "-I", "-S", mender.__file__, str(theirs.fileno()), str(parent + 1), json.dumps(facts)]
+        words = [sys.executable, "-I", "-S", mender.__file__, str(theirs.fileno()), str(parent + 1), *task]
         one.process = subprocess.Popen(words, pass_fds=(theirs.fileno(),))
         theirs.close()
         one.channel = ours
