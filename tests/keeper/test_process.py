@@ -87,7 +87,7 @@ def test_what_it_starts_has_no_more(keeper: Running, people: Accounts) -> None:
 def test_processes_that_mend_have_what_it_has(keeper: Running, root: Path, people: Accounts) -> None:
     """Where many files are changed: what the keeper may, without a network and for good, and not after its end."""
     done(keeper.keys, people.alice, "project.create", name="p")
-    people.alice.shell("mkdir d; cd d; seq -f f%g 9000 | xargs touch", cwd=root / PROJECT)
+    people.alice.shell("mkdir d; cd d; seq -f f%g 4500 | xargs touch", cwd=root / PROJECT)
     seen: dict[int, dict[str, str]] = {}
     over = threading.Event()
     watching = threading.Thread(target=watch_menders, args=(keeper.process.pid, seen, over))
@@ -97,7 +97,7 @@ def test_processes_that_mend_have_what_it_has(keeper: Running, root: Path, peopl
     finally:
         over.set()
         watching.join()
-    assert people.bob.appends(root / PROJECT / "d/f9000")
+    assert people.bob.appends(root / PROJECT / "d/f4500")
     assert seen, "no process was seen"
     for pid, found in seen.items():
         sets = {name: int(found[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb")}
