@@ -45,6 +45,7 @@ def test_wheel_holds_sidebar_page_and_server_part_once(dist: Path) -> None:
     assert f"{LAB}/package.json" in data
     assert f"{LAB}/install.json" in data
     assert "etc/jupyter/jupyter_server_config.d/jupyter_modama.json" in data
+    assert "share/jupyter-modama/examples/systemd/modama-hub.service" in data
     assert "jupyter_modama/_page/page.js" in names
     assert "jupyter_modama/locale/de_DE/LC_MESSAGES/jupyter_modama.json" in names
     assert "jupyter_modama/libertem/libertem.svg" in names

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_modama.core.hub_rules import ServiceRules
+from jupyter_modama.core.hub_rules import HubRules, ServiceRules
 from jupyter_modama.core.model import Site
 from jupyter_modama.service.scopes import SERVICE
 from jupyter_modama.service.settings import settings_of
@@ -16,10 +16,10 @@ FOLDER = Path(__file__).parents[2] / "examples" / "systemd"
 pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="not a checkout of the project")
 
 
-def unit() -> configparser.SectionProxy:
+def unit(name: str = "modama-service.service") -> configparser.SectionProxy:
     found = configparser.ConfigParser(interpolation=None)
     found.optionxform = str  # type: ignore[assignment,method-assign]
-    found.read(FOLDER / "modama-service.service")
+    found.read(FOLDER / name)
     return found["Service"]
 
 
@@ -35,6 +35,14 @@ def test_unit_has_no_rights_and_the_account_of_the_site_file() -> None:
 def test_unit_starts_what_there_is() -> None:
     words = unit()["ExecStart"].split()
     assert words[1:] == ["-I", "-m", "jupyter_modama.service", "--site", "/etc/modama/site.toml"]
+
+
+def test_unit_of_the_hub_leaves_peoples_servers_running_when_it_ends() -> None:
+    """And it begins in the folder that `prepare` makes, with the files that the guide names."""
+    hub = unit("modama-hub.service")
+    assert (hub["KillMode"], hub["Restart"]) == ("process", "always")
+    assert hub["WorkingDirectory"] == HubRules().state
+    assert hub["ExecStart"].split()[1:] == ["-f", "/etc/modama/jupyterhub_config.py"]
 
 
 def test_environment_file_is_what_the_service_reads(monkeypatch: pytest.MonkeyPatch) -> None:
