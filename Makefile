@@ -12,6 +12,9 @@ TOOLS := $(CURDIR)/.tools
 DEMO := $(CURDIR)/.demo
 # Where people's servers can reach it, whoever owns this checkout.
 DEMO_HUB ?= /var/lib/modama-demo
+# The other JupyterHub that is tested, by `make test-hub5`.
+HUB5 ?= 5.5.4
+HUB5_PACKAGES := $(TOOLS)/hub-$(HUB5)/site-packages
 DONE := .make
 export PATH := $(TOOLS)/bin:$(VENV)/bin:$(PATH)
 export MODAMA_LIBERTEM_VENV ?= $(CURDIR)/.venv-libertem
@@ -34,7 +37,7 @@ SIDEBAR_SOURCES := $(shell find labextension/src labextension/style labextension
 LINK := $(VENV)/share/jupyter/labextensions/@modama/labextension
 link-sidebar = mkdir -p $(dir $(LINK)); rm -rf $(LINK) jupyter_modama/_lab/install.json; ln -sfn $(CURDIR)/jupyter_modama/_lab $(LINK)
 
-.PHONY: help setup demo demo-hub demo-hub-clean test test-python test-js test-docker chaos check format bench build clean drift types words
+.PHONY: help setup demo demo-hub demo-hub-clean test test-python test-js test-docker test-demo-hub test-hub5 chaos check format bench build clean drift types words
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,9 +51,9 @@ setup: ## Get everything that is needed: Python packages, Node.js, the sidebar, 
 
 $(DONE)/system: .ci/system
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and there is none here"; exit 1; }
-	@mkdir -p $(DONE)
+	@.ci/as-owner mkdir -p $(DONE)
 	PYTHON=$(PYTHON) .ci/system
-	@touch $@
+	@.ci/as-owner touch $@
 
 $(DONE)/venv: | $(DONE)/system
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
@@ -104,16 +107,21 @@ demo: setup ## Start JupyterLab with the sidebar on two projects of real data; C
 	python -m jupyter_modama.demo make $(DEMO)/storage
 	@python .ci/demo.py $(DEMO)
 
-demo-hub: setup ## As root: a whole hub for two people, with sign-in, service, keeper and mounts; Ctrl-C ends it
+# Neither a browser nor LiberTEM for this checkout: people's servers have their own.
+demo-hub: ## As root: a whole hub for two people, with sign-in, service, keeper and mounts; Ctrl-C ends it
 	@[ "$$(id -u)" = 0 ] || { echo "this makes accounts and mounts: sudo make demo-hub"; exit 1; }
+	@.ci/as-owner mkdir -p $(DONE)
+	@$(MAKE) --no-print-directory $(DONE)/system
+	@.ci/as-owner $(MAKE) --no-print-directory -j2 $(DONE)/python $(DONE)/sidebar
+	@.ci/as-owner $(MAKE) --no-print-directory $(DONE)/hub
 	@mkdir -p $(DEMO_HUB)
 	.ci/people-python $(DEMO_HUB)/venv
 	@[ "$(LIBERTEM)" = no ] || [ -x $(DEMO_HUB)/libertem/bin/python ] || \
 		$(DEMO_HUB)/venv/bin/python -m jupyter_modama.libertem.environment install --venv $(DEMO_HUB)/libertem
-	@python .ci/demo_hub.py $(DEMO_HUB)
+	@PYTHONDONTWRITEBYTECODE=1 python .ci/demo_hub.py $(DEMO_HUB)
 
 demo-hub-clean: ## As root: remove the accounts and the data of the demo's hub
-	python .ci/demo_hub.py $(DEMO_HUB) --clean
+	@PYTHONDONTWRITEBYTECODE=1 python .ci/demo_hub.py $(DEMO_HUB) --clean
 
 test: setup ## Run the whole suite: Python, TypeScript, browser
 	@$(MAKE) --no-print-directory test-js
@@ -128,6 +136,16 @@ test-docker: ## As root: servers in containers, by DockerSpawner and podman (a j
 chaos: setup ## As root: kill parts of a whole site while people work, 200 times (KILLS=20 is quicker; MODAMA_CHAOS_SEED repeats)
 	@[ "$$(id -u)" = 0 ] || { echo "this makes accounts and mounts: sudo make chaos"; exit 1; }
 	MODAMA_CHAOS=$(KILLS) python -m pytest tests/chaos -s $(PYTEST_ARGS)
+
+test-demo-hub: ## As root: the demo's hub in a browser, after `make demo-hub-clean`; PYTEST_ARGS=--pictures takes the README's pictures
+	.ci/people-python $(DEMO_HUB)/venv
+	MODAMA_TEST_DEMO_HUB=$(DEMO_HUB) python -m pytest tests/browser/test_demo_hub.py $(PYTEST_ARGS)
+
+test-hub5: ## As root: mounts, sign-in, and people at a whole hub, with JupyterHub 5 in the hub's place (HUB5=5.5.4)
+	@[ -e $(HUB5_PACKAGES)/jupyterhub ] || \
+		python -m pip install -q --no-deps --target $(HUB5_PACKAGES) jupyterhub==$(HUB5)
+	PYTHONPATH=$(HUB5_PACKAGES) MODAMA_HUB_VERSION=$(HUB5) MODAMA_PEOPLE_VENV=$(DEMO_HUB)/venv-hub-$(HUB5) \
+		python -m pytest tests/hub_config tests/browser/test_hub_story.py $(PYTEST_ARGS)
 
 test-js: ## Run the TypeScript tests (after `make setup`)
 	cd labextension && jlpm test

@@ -9,15 +9,21 @@ files belong to the numbers of the accounts, which others could get. `make demo-
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from demo import WishToEnd
+from demo import NO_NEWS, WORKSPACE, WishToEnd
 
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.running_provider import SomebodyThere, why_not
@@ -25,30 +31,9 @@ from jupyter_modama.testing.whole_hub import Plan, WholeHub, whole_hub
 
 PEOPLE = {"modama-ada": "Ada Byron", "modama-grace": "Grace Murray"}
 MADE_BY = "made by make demo-hub"
-SERVICE = "modama-demo"
+SERVICE, ADMINISTRATORS = "modama-demo", "modama-demo-admins"
 WORDS = ("birch", "brook", "cedar", "cliff", "coral", "delta", "ember", "fjord")
 WORDS += ("glade", "grove", "heath", "maple", "meadow", "pebble", "reed", "ridge")
-# Run by the service's account, which alone can ask the keeper.
-MAKE_PROJECT = """
-import sys
-from jupyter_modama.core.model import Actor, Via
-from jupyter_modama.core.projects import CreateProject
-from jupyter_modama.core.sessions import CreateSession
-from jupyter_modama.keeper.client import KeeperKeys
-from jupyter_modama.store import people
-socket, uid, project, *sessions = sys.argv[1:]
-keys, actor = KeeperKeys(socket), Actor(people.person(int(uid)), Via.PAGES, "hub-token")
-def done(operation, wanted):
-    steps = keys.do(operation, wanted, actor)
-    try:
-        while True:
-            next(steps)
-    except StopIteration as end:
-        return end.value
-done("project.create", CreateProject(project, area="adhoc"))
-for session in sessions:
-    done("session.create", CreateSession(f"adhoc/{project}", session))
-"""
 
 
 def main(folder: Path) -> int:
@@ -59,6 +44,24 @@ def main(folder: Path) -> int:
         sys.exit(why)
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
+    with alone(folder):
+        return run(folder)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else starts or removes this demo meanwhile."""
+    with (folder / ".in-use").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"the demo in {folder} is running; Ctrl-C where it was started ends it")
+        yield
+
+
+def run(folder: Path) -> int:
+    """Everything, until Ctrl-C."""
+    check_free(folder)
     for login, name in PEOPLE.items():
         make_account(login, name, folder / "home")
     passwords = {login: password(folder / "passwords" / login) for login in PEOPLE}
@@ -72,26 +75,69 @@ def main(folder: Path) -> int:
     port = int(os.environ.get("MODAMA_DEMO_PORT", "8000"))
     python = folder / "venv/bin/python"
     wish = WishToEnd()
-    with whole_hub(Plan(folder, python, people, account=SERVICE, port=port, environment=environment)) as hub:
+    make_administrator(next(iter(PEOPLE)))
+    plan = Plan(folder, python, people, "modama-demo", SERVICE, ADMINISTRATORS, port=port, environment=environment)
+    with whole_hub(plan) as hub:
         make_data(hub, folder)
         print(f"\n  The hub is ready. Open this address in a browser:\n\n    {hub.url}\n\n  and sign in as\n")
         for login, name in PEOPLE.items():
             print(f"    {login:14} password {passwords[login]:24} ({name})")
-        print("\n  Two windows, one of them private, make two people. What the parts say is in " + str(folder / "log"))
+        print(f"\n  {next(iter(PEOPLE))} administrates the data as well: {hub.url}/services/modama/administration")
+        print("  Two windows, one of them private, make two people. What the parts say is in " + str(folder / "log"))
         print(
             "  Ctrl-C here ends everything; accounts and data stay for the next time (make demo-hub-clean).\n",
             flush=True,
         )
         wish.wait(hub.process)
+    end_what_people_left()
+    print("  Everything has ended.", flush=True)
     return 0
+
+
+def accounts() -> dict[str, pwd.struct_passwd]:
+    """The people's accounts, as far as they are there."""
+    return {row.pw_name: row for row in pwd.getpwall() if row.pw_name in PEOPLE}
+
+
+def check_free(folder: Path) -> None:
+    """End where an account of these names is somebody else's, or another demo's: files belong to its number."""
+    for login, row in accounts().items():
+        if MADE_BY not in row.pw_gecos:
+            sys.exit(f"there is an account {login} already, which is not the demo's; nothing was changed")
+        if Path(row.pw_dir).parent != folder / "home":
+            other = Path(row.pw_dir).parents[1]
+            sys.exit(
+                f"the account {login} belongs to the demo in {other}; "
+                f"`make demo-hub-clean DEMO_HUB={other}` removes that one; nothing was changed"
+            )
+
+
+def end_what_people_left() -> None:
+    """What somebody has started in a terminal to outlive their server ends with the demo, too."""
+    uids = {row.pw_uid for row in accounts().values()}
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        until = time.monotonic() + 10
+        while (left := processes_of(uids)) and time.monotonic() < until:
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            time.sleep(0.2)
+
+
+def processes_of(uids: set[int]) -> list[int]:
+    """The processes of some accounts."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            if os.stat(f"/proc/{name}").st_uid in uids:
+                found.append(int(name))
+    return found
 
 
 def make_account(login: str, name: str, homes: Path) -> None:
     """A real account, which cannot log in to the system itself: its password is the provider's alone."""
     homes.mkdir(mode=0o755, exist_ok=True)
-    try:
-        row = pwd.getpwnam(login)
-    except KeyError:
+    if login not in accounts():
         words = [
             "--create-home",
             "--home-dir",
@@ -102,10 +148,28 @@ def make_account(login: str, name: str, homes: Path) -> None:
             f"{name},{MADE_BY}",
         ]
         subprocess.run(["useradd", *words, login], check=True)
-    else:
-        if MADE_BY not in row.pw_gecos:
-            sys.exit(f"there is an account {login} already, which is not the demo's; nothing was changed")
+        furnish(homes / login, pwd.getpwnam(login))
     (homes / login).chmod(0o700)
+
+
+def make_administrator(login: str) -> None:
+    """Somebody who may unseal, and sees the page of administrators."""
+    subprocess.run(["groupadd", "--force", "--system", ADMINISTRATORS], check=True)
+    subprocess.run(["usermod", "--append", "--groups", ADMINISTRATORS, login], check=True)
+
+
+def furnish(home: Path, row: pwd.struct_passwd) -> None:
+    """Their first JupyterLab has the sidebar open, and asks nothing."""
+    lab = home / ".jupyter/lab"
+    files = {
+        lab / "workspaces/default-37a8.jupyterlab-workspace": WORKSPACE,
+        lab / "user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings": NO_NEWS,
+    }
+    for file, content in files.items():
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(content))
+    for path in (home / ".jupyter", *(home / ".jupyter").rglob("*")):
+        os.chown(path, row.pw_uid, row.pw_gid)
 
 
 def password(file: Path) -> str:
@@ -131,7 +195,7 @@ def make_data(hub: WholeHub, folder: Path) -> None:
     for project in sorted((made / "adhoc").iterdir()):
         sessions = sorted(session.name for session in project.iterdir())
         if not (hub.tree / "adhoc" / project.name).exists():
-            hub.as_service(MAKE_PROJECT, str(first.pw_uid), project.name, *sessions)
+            hub.make_project(first.pw_uid, project.name, sessions)
         for session in sessions:
             copy_as(first, made / "adhoc" / project.name / session / "raw", hub.tree / "adhoc" / project.name / session)
     shutil.rmtree(made)
@@ -147,18 +211,20 @@ def copy_as(row: pwd.struct_passwd, source: Path, target: Path) -> None:
 
 def clean(folder: Path) -> int:
     """Remove the demo's accounts and its folder, sealed data as well."""
-    for login in PEOPLE:
-        try:
-            row = pwd.getpwnam(login)
-        except KeyError:
-            continue
-        if MADE_BY in row.pw_gecos:
+    if not ((folder / "site.toml").exists() or (folder / "venv/.as-of").exists()):
+        sys.exit(f"there is no demo of a hub in {folder}; nothing was changed")
+    with alone(folder):
+        check_free(folder)
+        for login in accounts():
             subprocess.run(["userdel", login], check=True)
-    if (folder / "site.toml").exists():
-        trees.clear(folder / "storage")
-        trees.clear(folder / "keeper")
+        if (folder / "site.toml").exists():
+            trees.clear(folder / "storage")
+            trees.clear(folder / "keeper")
+            if SERVICE in {row.pw_name for row in pwd.getpwall()}:
+                subprocess.run(["userdel", SERVICE], check=True)
+            subprocess.run(["groupdel", "--force", ADMINISTRATORS], check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(folder)
-        subprocess.run(["userdel", SERVICE], check=False)
+    print(f"removed {folder} and the accounts {', '.join(PEOPLE)}")
     return 0
 
 

@@ -18,7 +18,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,7 @@ SITE = """\
 [site]
 name = "{name}"
 root = "{folder}/storage"
+administrators = "{administrators}"
 
 [areas.adhoc]
 
@@ -73,6 +74,32 @@ c.ConfigurableHTTPProxy.command = {proxy!r}
 c.Spawner.environment.update({environment!r})
 """
 
+# Run by the service's account, which alone can ask the keeper.
+MAKE_PROJECT = """
+import json, sys
+from jupyter_modama.core.members import SetMembers
+from jupyter_modama.core.model import Actor, Via
+from jupyter_modama.core.projects import CreateProject
+from jupyter_modama.core.sessions import CreateSession
+from jupyter_modama.keeper.client import KeeperKeys
+from jupyter_modama.store import people
+socket, wanted = sys.argv[1], json.loads(sys.argv[2])
+keys, actor = KeeperKeys(socket), Actor(people.person(wanted["owner"]), Via.PAGES, "hub-token")
+def done(operation, wanted):
+    steps = keys.do(operation, wanted, actor)
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        return end.value
+path = "adhoc/" + wanted["name"]
+done("project.create", CreateProject(wanted["name"], area="adhoc"))
+for session in wanted["sessions"]:
+    done("session.create", CreateSession(path, session))
+if wanted["members"]:
+    done("project.set_members", SetMembers(path, add=tuple(wanted["members"])))
+"""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -83,6 +110,7 @@ class Plan:
     people: Mapping[str, SomebodyThere]  # by the logins of accounts that are there
     name: str = "modama-demo"
     account: str = "modama-service"
+    administrators: str = ""  # a group of the system
     mounts: str = "live"
     port: int = 0  # of the hub; 0: any
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -104,6 +132,12 @@ class WholeHub:
     @property
     def log(self) -> str:
         return (self.plan.folder / "log" / "hub.log").read_text(errors="replace")
+
+    def make_project(self, owner: int, name: str, sessions: Sequence[str], members: Sequence[str] = ()) -> Path:
+        """A project of somebody, given by number, with sessions and members by login; answers its folder."""
+        wanted = {"owner": owner, "name": name, "sessions": list(sessions), "members": list(members)}
+        self.as_service(MAKE_PROJECT, json.dumps(wanted))
+        return self.tree / "adhoc" / name
 
     def as_service(self, script: str, *words: str) -> str:
         """What a script of Python prints that runs with the service's account, which the keeper listens to."""
@@ -181,7 +215,9 @@ def _kept(file: Path) -> str:
 def _write_files(plan: Plan, url: str, ports: Mapping[str, int]) -> None:
     folder = plan.folder
     texts: dict[str, Any] = {"folder": folder, "url": url, "client": CLIENT, "account": plan.account, **ports}
-    (folder / "site.toml").write_text(SITE.format(name=plan.name, mounts=plan.mounts, **texts))
+    (folder / "site.toml").write_text(
+        SITE.format(name=plan.name, mounts=plan.mounts, administrators=plan.administrators, **texts)
+    )
     (folder / "site.toml").chmod(0o644)
     proxy = shutil.which("configurable-http-proxy")
     if proxy is None:

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-# A folder with another version of the hub, from `pip install --no-deps --target FOLDER jupyterhub==5.5.4`.
-OTHER = os.environ.get("MODAMA_TEST_HUB", "")
 PATIENCE_S = 90.0
 # What comes after the call wins: free ports, no service, no servers.
 AFTER = """
@@ -101,7 +99,7 @@ def started(folder: Path) -> subprocess.Popen[bytes]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "MODAMA_ROOT"))}
     environment |= {
         "MODAMA_SITE": str(folder / "site.toml"),
-        "PYTHONPATH": os.pathsep.join([*filter(None, [OTHER]), str(REPOSITORY)]),
+        "PYTHONPATH": os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(REPOSITORY)]),
     }
     with (folder / "hub.log").open("ab") as log:
         return subprocess.Popen(
