@@ -1,26 +1,34 @@
-"""Two people at a whole hub: real sign-in, real accounts, the service, the keeper, mounts that follow membership."""
+"""People at a whole hub: real sign-in, real accounts, the service, the keeper, mounts that follow membership, links."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
+from jupyter_modama.libertem import environment
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Account, account
 from jupyter_modama.testing.running_provider import SomebodyThere, why_not
 from jupyter_modama.testing.whole_hub import Plan, WholeHub, whole_hub
 
-from .conftest import NOT_OURS, ROOT, Panel
+from .conftest import ROOT
+from .visitors import PASSWORD, PATIENCE_MS, Visitor, visitor
 
 pytestmark = [
     pytest.mark.root,
@@ -30,36 +38,10 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="accounts and mounts can be made by root only"),
     pytest.mark.skipif(bool(why_not()), reason=why_not() or "there is a provider"),
 ]
-PASSWORD = "birch-cedar-delta"
 PROJECT, OTHER, SESSION = "shared-lamella", "of-ada-alone", "2026-11-21-shared"
-PATIENCE_MS = 240_000
+SECRET, NIGHT = "kept-to-themselves", "2026-11-20-night"
 # Lab in the page, so that what a notebook does can be asked for.
 EXPOSED = 'c.Spawner.args = ["--LabApp.expose_app_in_browser=True"]\n'
-RUN = """async code => {
-    const kernels = window.jupyterapp.serviceManager.kernels;
-    const { id } = await kernels.startNew({ name: 'python3' });
-    // A list of kernels that was asked for before this one began would end the connection when it comes.
-    while (![...kernels.running()].some(model => model.id === id)) await kernels.refreshRunning();
-    const kernel = kernels.connectTo({ model: { id, name: 'python3' } });
-    let said = '';
-    const future = kernel.requestExecute({ code });
-    future.onIOPub = message => {
-        const content = message.content;
-        said += content.text ?? (content.ename ? `${content.ename}: ${content.evalue}` : '');
-    };
-    await future.done;
-    await kernel.shutdown();
-    return said.trim();
-}"""
-TRY = """
-import errno, os
-try:
-    {line}
-except OSError as error:
-    print(errno.errorcode[error.errno])
-else:
-    print("done")
-"""
 
 
 @pytest.fixture(scope="module")
@@ -92,78 +74,26 @@ class Place:
     ada: Account
     grace: Account
     hedy: Account
+    lise: Account
 
 
 @pytest.fixture(scope="module")
 def place(python: Path) -> Iterator[Place]:
     with ExitStack() as kept:
         folder = kept.enter_context(trees.reachable_folder())
-        ada, grace, hedy = (kept.enter_context(person(name)) for name in ("ada", "grace", "hedy"))
+        people = [kept.enter_context(person(name)) for name in ("ada", "grace", "hedy", "lise")]
         service = kept.enter_context(account("modama"))
-        known = {one.login: SomebodyThere(PASSWORD, claims_of(one)) for one in (ada, grace, hedy)}
-        plan = Plan(folder, python, known, name="er-c-data", account=service.login, more=EXPOSED)
-        yield Place(kept.enter_context(whole_hub(plan)), ada, grace, hedy)
+        known = {one.login: SomebodyThere(PASSWORD, claims_of(one)) for one in people}
+        libertem = {"MODAMA_LIBERTEM_VENV": str(environment.folder())}
+        plan = Plan(folder, python, known, "er-c-data", service.login, environment=libertem, more=EXPOSED)
+        hub = kept.enter_context(whole_hub(plan))
+        assert f"JupyterHub version {os.environ.get('MODAMA_HUB_VERSION', '')}" in hub.log
+        yield Place(hub, *people)
 
 
 def claims_of(one: Account) -> dict[str, object]:
     """What the provider says of somebody."""
     return {"name": one.name, "email": f"{one.name}@example.org", "email_verified": True}
-
-
-class Visitor:
-    """Somebody in a browser of their own, and their panel in JupyterLab."""
-
-    def __init__(self, page: Page, hub: WholeHub, login: str) -> None:
-        self.page, self.hub, self.login = page, hub, login
-        self.url = f"{hub.url}/user/{login}/"
-        self.panel = Panel(page, self)  # type: ignore[arg-type]
-
-    def address(self, path: str = "lab", query: str = "reset") -> str:
-        return f"{self.url}{path}?{query}"
-
-    def sign_in(self, password: str = PASSWORD) -> Visitor:
-        """Through the hub's button and the provider's form, to a server that starts."""
-        page = self.page
-        page.goto(f"{self.hub.url}/hub/login")
-        page.locator("a.btn", has_text="Sign in").click()
-        page.get_by_label("Login").fill(self.login)
-        page.get_by_label("Password").fill(password)
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(f"**/user/{self.login}/lab**", timeout=PATIENCE_MS)
-        self.panel.open()
-        return self
-
-    def run(self, code: str) -> str:
-        """What a cell prints that this person runs in a kernel."""
-        said: str = self.page.evaluate(RUN, code)
-        return said
-
-    def sees(self, tree: Path) -> list[str]:
-        """The projects that lie there for this person's programs."""
-        area = f"os.path.expanduser('{tree}/adhoc')"
-        return self.run(f"import os; print(*(os.listdir({area}) if os.path.isdir({area}) else []))").split()
-
-    def tries(self, line: str) -> str:
-        """The name of the error of a line of Python, or `done`."""
-        return self.run(TRY.format(line=line))
-
-    def modama(self, *words: str) -> str:
-        """What the command line says in this person's server."""
-        program = "import subprocess, sys; print(subprocess.run([sys.prefix + '/bin/modama', *{words}], "
-        program += "stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout)"
-        return self.run(program.format(words=list(words)))
-
-
-@contextmanager
-def visitor(browser: Browser, hub: WholeHub, login: str) -> Iterator[Visitor]:
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
-    context.set_default_timeout(120_000)
-    page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
-    yield Visitor(page, hub, login)
-    context.close()
-    assert [error for error in errors if not error.startswith(NOT_OURS)] == []
 
 
 def add_member(owner: Visitor, login: str) -> None:
@@ -246,6 +176,140 @@ def test_who_was_invited_by_address_is_a_member_at_the_first_sign_in(browser: Br
         expect(hedy.panel.root).to_contain_text("lab-course", timeout=PATIENCE_MS)
         assert hedy.tries(f"open('{place.hub.tree}/adhoc/lab-course/hello.txt', 'w').write('hello')") == "done"
         assert "hedy@example.org" not in ada.modama("project", "invitations", "adhoc/lab-course")
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A project of Ada's with Lise in it, a scan in its session, and the links to both."""
+
+    project: str
+    folder: str
+    scan: str
+
+
+@pytest.fixture(scope="module")
+def linked(place: Place) -> Linked:
+    hub, ada = place.hub, place.ada
+    project = hub.make_project(ada.uid, SECRET, [NIGHT], [f"{place.lise.login}:member"])
+    scan = project / NIGHT / "raw/scan.npy"
+    np.save(scan, np.random.default_rng(0).random((8, 8, 16, 16), dtype=np.float32))
+    os.chown(scan, ada.uid, ada.gid)
+    way = f"{hub.url}/hub/user-redirect/modama/open"
+    return Linked(f"adhoc/{SECRET}", f"{way}/lab?path=adhoc/{SECRET}/{NIGHT}/raw", f"{way}/libertem?path={{}}")
+
+
+def what_lies_in(tree: Path) -> dict[bytes, bytes]:
+    """All files with their contents, but for the sums that the keeper takes whenever it likes."""
+    return {path: content for path, content in trees.contents(tree).items() if not path.endswith(b"/totals.json")}
+
+
+def everybody_can_start(python: Path) -> bool:
+    """Whether accounts without rights of their own get through to a program."""
+    nobody: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": [], "cwd": "/"}
+    try:
+        return subprocess.run([python, "-c", ""], check=False, capture_output=True, **nobody).returncode == 0
+    except PermissionError:
+        return False
+
+
+@pytest.mark.timeout(900)
+def test_a_link_from_outside_starts_the_server_and_shows_the_place(
+    browser: Browser, place: Place, linked: Linked
+) -> None:
+    """Through the sign-in, to a server that did not run; then to a file, beside the open Lab. No data changes."""
+    before = what_lies_in(place.hub.tree)
+    with visitor(browser, place.hub, place.lise.login) as lise:
+        lise.page.goto(linked.folder)
+        lise.say_who()
+        lise.page.wait_for_url(f"**/user/{place.lise.login}/lab**", timeout=PATIENCE_MS)
+        expect(lise.panel.row("scan.npy")).to_be_visible(timeout=PATIENCE_MS)
+        assert "modama-path" not in lise.page.url
+
+        beside = lise.page.context.new_page()
+        beside.goto(linked.folder + "/scan.npy")
+        expect(beside.locator(".mo-root").get_by_role("heading", name="scan.npy").first).to_be_visible(
+            timeout=PATIENCE_MS
+        )
+    assert what_lies_in(place.hub.tree) == before
+
+
+@pytest.mark.libertem
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("libertem")
+def test_a_link_to_a_data_set_opens_it_in_libertem(browser: Browser, place: Place, linked: Linked) -> None:
+    """The address becomes that of LiberTEM with the data set in it, and no data changes."""
+    if not everybody_can_start(environment.folder() / "bin/python"):
+        pytest.skip("LiberTEM's environment lies where other accounts cannot enter; MODAMA_LIBERTEM_VENV names another")
+    before = what_lies_in(place.hub.tree)
+    with visitor(browser, place.hub, place.lise.login) as lise:
+        lise.page.goto(linked.scan.format(f"{linked.project}/{NIGHT}/raw/scan.npy"))
+        lise.say_who()
+        lise.page.wait_for_url("**/modama-libertem/**", timeout=PATIENCE_MS)
+        expect(lise.page.get_by_text("scan.npy").first).to_be_visible(timeout=PATIENCE_MS)
+    assert what_lies_in(place.hub.tree) == before
+
+
+@pytest.mark.timeout(900)
+def test_a_link_tells_others_nothing(browser: Browser, place: Place, linked: Linked) -> None:
+    """Who has not signed in sees the way in; who may not see the project reads the same as of one that is not there."""
+    ways = (linked.folder, linked.scan.format(f"{linked.project}/{NIGHT}/raw/scan.npy"))
+    with visitor(browser, place.hub, place.hedy.login) as hedy:
+        for way in ways:
+            hedy.page.goto(way)
+            assert "/hub/login?next=" in hedy.page.url
+            shown = re.sub(r"next=[^\"&]*", "", hedy.page.content())  # what the stranger brought, to come back to
+            for secret in (SECRET, "scan", place.ada.login, place.lise.login):
+                assert secret not in shown, secret
+        hedy.say_who()
+        hedy.page.wait_for_url("**/modama/open/libertem**", timeout=PATIENCE_MS)
+        for name in (SECRET, "there-is-none"):
+            for way in ways:
+                hedy.page.goto(way.replace(SECRET, name))
+                says = hedy.page.get_by_text("that you can see; it may have been renamed or removed").first
+                expect(says).to_contain_text(name, timeout=PATIENCE_MS)
+                for word in (place.ada.login, place.lise.login):
+                    expect(hedy.page.locator("body")).not_to_contain_text(word)
+
+
+@pytest.mark.timeout(900)
+def test_while_the_service_is_away_people_go_on_looking(browser: Browser, place: Place, linked: Linked) -> None:
+    """The sidebar says what does not work and what does; when the hub has it back, all is as before, by itself."""
+    with visitor(browser, place.hub, place.lise.login) as lise:
+        root = lise.sign_in().panel.root
+        create, banner = (
+            root.get_by_role("button", name="New project"),
+            root.get_by_text("does not answer at the moment"),
+        )
+        expect(create).to_be_enabled()
+        with without_service(place.hub):
+            expect(banner).to_be_visible(timeout=PATIENCE_MS)
+            expect(root).to_contain_text("Browsing, previews, LiberTEM and notebooks work")
+            expect(create).to_be_disabled()
+            for step in (SECRET, NIGHT):
+                root.get_by_role("button", name=step).click()
+            lise.panel.button("Raw files")
+            lise.panel.row("scan.npy").click()
+            root.locator(".mo-preview[aria-busy=false] img").wait_for()
+        expect(banner).to_be_hidden(timeout=PATIENCE_MS)
+        lise.panel.open()
+        expect(create).to_be_enabled()
+
+
+@contextmanager
+def without_service(hub: WholeHub) -> Iterator[None]:
+    """The service was killed, and what the hub starts in its place finds its port taken by something mute."""
+    port = json.loads((hub.plan.folder / "ports.json").read_text())["service"]
+    noted = hub.plan.folder / "service/service.json"
+    with ExitStack() as kept:
+        while True:
+            with suppress(ProcessLookupError):
+                os.kill(json.loads(noted.read_text())["pid"], signal.SIGKILL)
+            try:
+                kept.enter_context(socket.create_server(("127.0.0.1", port)))
+                break
+            except OSError:  # it is dying, or the hub was quicker
+                time.sleep(0.05)
+        yield
 
 
 def seal(who: Visitor) -> None:
