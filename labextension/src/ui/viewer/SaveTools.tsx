@@ -50,7 +50,7 @@ export function SaveTools({ seen }: { seen: Seen }): JSX.Element {
         }
     };
     return (
-        <div className="mo-toolbar" role="group" aria-label={trans.__('Save or copy what is seen')}>
+        <div className="mo-saving" role="group" aria-label={trans.__('Save or copy what is seen')}>
             {host.save && (
                 <>
                     <Button label={trans.__('Save as PNG with the scale bar')} onClick={() => void savePng()}>
