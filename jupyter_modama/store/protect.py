@@ -97,14 +97,15 @@ def _all_below(
                     raise OSError(errno.EXDEV, "another file system is mounted there", path)
                 if path not in busy:
                     guard.hold(fd, status.st_mode)
-                folders, files = listed(fd)
-                pending += [path / name for name in folders]
-                for name in files:
-                    if not spare or path / name not in spare:
-                        _file(fd, name, path, guard, many)
-                        done += 1
-                        if done % TOLD_EVERY == 0:
-                            yield done
+                with os.scandir(fd) as entries:  # one by one: a million names are not held
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            pending.append(path / entry.name)
+                        elif entry.is_file(follow_symlinks=False) and not (spare and path / entry.name in spare):
+                            _file(fd, entry.name, path, guard, many)
+                            done += 1
+                            if done % TOLD_EVERY == 0:
+                                yield done
         except OSError as error:
             if error.errno not in _GONE or not path:
                 raise  # what is gone is no matter here, since all is looked at again at the end
