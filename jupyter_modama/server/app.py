@@ -21,6 +21,7 @@ class ModamaExtension(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         from jupyter_modama.libertem import environment, kernel
+        from jupyter_modama.server import contents
         from jupyter_modama.server.room import Room
         from jupyter_modama.server.routes import routes
 
@@ -31,6 +32,8 @@ class ModamaExtension(ExtensionApp):
         self.handlers.extend(routes(self.room))
         if self.serverapp:
             kernel.offer(self.serverapp.kernel_spec_manager, environment.folder())
+            contents.explain_refusals(self.serverapp.contents_manager, self.room)
+            contents.keep_checkpoints_out_of_raw(self.serverapp.contents_manager, self.room)
 
     def _site(self) -> Any:
         import os
