@@ -7,7 +7,7 @@
     |-- NotFound 404
     |-- Conflict 409           AlreadyExists AlreadySealed NotSealed SealingInProgress OpenWriters
     |                          NotEmpty NothingToSeal NotAdoptable LastOwner CursorExpired
-    |                          ManifestMismatch Cancelled
+    |                          ManifestMismatch ChecksumDiffers Cancelled
     |-- Unsupported 415        ParametersNeeded
     |-- TooManyRequests 429
     |-- StorageError 500       DiskFull 507  RecordCorrupt
@@ -243,6 +243,12 @@ class ManifestMismatch(Conflict):
         "{session} is NOT as it was sealed: {count_missing} missing, {count_changed} changed, {count_new} new, "
         "{count_unreadable} unreadable file(s)"
     )
+
+
+class ChecksumDiffers(Conflict):
+    """A file that came in pieces is not what was sent."""
+
+    says = "“{name}” did not arrive as it was sent (its SHA-256 differs), so nothing was kept; please send it again"
 
 
 class Cancelled(Conflict):

@@ -16,7 +16,7 @@ from jupyter_modama.core.ports import Stat, Store
 from jupyter_modama.core.projects import is_folder
 from jupyter_modama.core.seal_state import read_state
 from jupyter_modama.core.templates import NotExpressible, fields_of, filled
-from jupyter_modama.core.tools import HERE, KINDS, all_tools, opens, read_tool, served
+from jupyter_modama.core.tools import HERE, KINDS, RSYNC, all_tools, opens, read_tool, served
 
 LARGE_BYTES = 2 << 30
 HUGE_BYTES = 100 << 30
@@ -78,6 +78,18 @@ def addresses_of(store: Store, actor: Actor, stat: Stat) -> tuple[Address, ...]:
                 if WEB.match(link.value):
                     found.setdefault(tool.name, Address(tool.name, link.value, tool.icon))
     return tuple(found.values())
+
+
+def fetch_of_list(store: Store, actor: Actor, folder: TreePath) -> str:
+    """The command that fetches what a list beside it names from a folder; nothing where the site has no ssh."""
+    where = place(store.site, folder)
+    values = values_of(store, actor, store.stat(folder), where, "Z")
+    tool = Tool("rsync", command=RSYNC + " --files-from=modama-files.txt -e {ssh} {ssh_target}:{remote:rsync}/ ./")
+    if not served(store.site, tool):
+        return ""
+    with suppress(NotExpressible):
+        return "".join(link.value for link in _links(tool, values))
+    return ""
 
 
 def _fits(store: Store, tool: Tool, stat: Stat, where: Place) -> bool:

@@ -139,7 +139,7 @@ class MakeRootHandler(ModamaHandler):
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        _body(self.request.body, MakeRoot)
+        body_as(self.request.body, MakeRoot)
         if self.room.store is None:
             from jupyter_modama.site import make_home_root
 
@@ -193,7 +193,7 @@ class LibertemHandler(ModamaHandler):
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        wanted = _body(self.request.body, OpenInLibertem)
+        wanted = body_as(self.request.body, OpenInLibertem)
         self.answer(await self.room.libertem(wanted, self))
 
 
@@ -238,7 +238,7 @@ class UnknownHandler(ModamaHandler):
     post = put = delete = patch = get
 
 
-def _body(body: bytes, kind: type) -> Any:
+def body_as(body: bytes, kind: type) -> Any:
     """A request of the server's own, from its JSON.
 
     Raises: Invalid.

@@ -17,6 +17,7 @@ import msgspec
 from jupyter_modama.core import errors, model
 from jupyter_modama.core.operations import OPERATIONS, Kind, Operation
 from jupyter_modama.readers.model import CONTRASTS, PATHS, FrameFacts, FrameWish, PreviewFacts, PreviewWish
+from jupyter_modama.server import transfer_types
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
@@ -104,7 +105,7 @@ def document() -> dict[str, Any]:
     """The OpenAPI 3.1 document of the server extension."""
     answers = [op.answer for op in OPERATIONS.values()]
     wanted = [op.wanted for op in OPERATIONS.values()]
-    types = list(dict.fromkeys((*wanted, *answers, *SERVER_TYPES)))
+    types = list(dict.fromkeys((*wanted, *answers, *SERVER_TYPES, *transfer_types.TYPES)))
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     refs = dict(zip(types, schemas, strict=True))
     paths = {f"/modama/api/{op.name}": _path(op, refs) for op in OPERATIONS.values()}
@@ -196,6 +197,9 @@ def _server_paths(refs: dict[Any, Any]) -> dict[str, Any]:
             "libertem.open", "Open a file in LiberTEM.", OpenInLibertem, OpenedInLibertem
         ),
         "/modama/api/root.make": post("root.make", "Make a data tree in the home folder.", MakeRoot, Status),
+        **{f"/modama/api/{row[0]}": post(*row) for row in transfer_types.POSTS},
+        "/modama/api/upload": _piece(refs[transfer_types.UploadAt]),
+        "/modama/api/download.zip": _get("download.zip", "A selection, as a zip file.", ZIP, [TICKET]),
     }
 
 
@@ -207,6 +211,29 @@ LAST_EVENT = {
     "schema": {"type": "integer"},
     "description": "go on after this event, as far as events are kept",
 }
+
+
+TICKET = {"name": "ticket", "in": "query", "required": True, "schema": {"type": "string"}}
+ZIP = {
+    "description": "the zip file, made while it is sent; its last entry says what is not as it was",
+    "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+}
+
+
+def _piece(answer: Any) -> dict[str, Any]:
+    """The route that takes a piece of a file."""
+    return {
+        "put": {
+            "operationId": "upload",
+            "summary": "Append a piece to a file.",
+            "parameters": transfer_types.parameters(transfer_types.UploadPiece),
+            "requestBody": {
+                "required": True,
+                "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            },
+            "responses": _responses("200", answer),
+        }
+    }
 
 
 def _get(

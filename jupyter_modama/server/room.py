@@ -23,9 +23,11 @@ from jupyter_modama.runner import Runner, local_actor
 from jupyter_modama.server.events import Events
 from jupyter_modama.server.following import wait_for_project
 from jupyter_modama.server.openapi import JobStarted, OpenedInLibertem, OpenInLibertem, Status, contract
+from jupyter_modama.server.tickets import Tickets
 from jupyter_modama.server.upstream import NO_SERVICE, Upstream
 from jupyter_modama.server.upstream_jobs import OF_JOBS, jobs_of
 from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.store.uploads import Uploads
 from jupyter_modama.tokens import client_of, service_of
 
 THREADS = 16
@@ -43,6 +45,8 @@ class Room:
         self.runner: Runner | None = None
         self.events: Events | None = None
         self.previews: Previews | None = None
+        self.uploading: Uploads | None = None
+        self.tickets = Tickets()
         self.opener: Any = None
         self.upstream: Upstream | None = None
         self.problem = ""
@@ -64,6 +68,7 @@ class Room:
         self.previews = Previews(self.store)
         self.store.readers = self.previews
         self.runner = Runner(self.store)
+        self.uploading = Uploads(self.store, self.actor)
         self.events = Events(asyncio.get_event_loop(), self.store.jobs)
         self.runner.listen(self.events.job_changed)
         self.threads.submit(self.runner.resume_interrupted, self.actor)
@@ -102,6 +107,13 @@ class Room:
         if self.previews is None:
             raise self._no_tree()
         return self.previews
+
+    @property
+    def uploads(self) -> Uploads:
+        """What comes from the browser. Raises: NotFound where this server has no data tree."""
+        if self.uploading is None:
+            raise self._no_tree()
+        return self.uploading
 
     async def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run what may block on a thread, never on the event loop."""

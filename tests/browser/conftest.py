@@ -27,8 +27,9 @@ PICTURES = ROOT / "docs" / "pictures"
 PICTURE_BYTES = 150_000
 TOKEN = "token-of-the-browser-tests"
 START_LIMIT_S = 60
-# Notebook 7.6 throws this by itself, with our extension or without it.
-NOT_OURS = "Cannot read properties of undefined (reading 'schema')"
+# Notebook 7.6 throws the first by itself, with our extension or without it; Lab the second, after its dialog about a
+# save that was refused.
+NOT_OURS = ("Cannot read properties of undefined (reading 'schema')", "You cannot change this file")
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 # How far a text stands out from its ground, by the rule of WCAG 2.
 CONTRAST = """element => {

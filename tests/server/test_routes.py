@@ -30,9 +30,17 @@ OTHERS = {
     "frame": "GET",
     "libertem.open": "POST",
     "root.make": "POST",
+    "upload": "PUT",
+    "upload.begin": "POST",
+    "upload.finish": "POST",
+    "upload.cancel": "POST",
+    "folder.make": "POST",
+    "download.prepare": "POST",
+    "download.zip": "GET",
 }
 ROUTES = {**{name: "POST" for name in OPERATIONS}, **OTHERS, "no.such": "POST"}
 POSTS = [name for name, method in ROUTES.items() if method == "POST"]
+CHANGING = {name: method for name, method in ROUTES.items() if method != "GET"}
 
 
 async def plain_fetch(url: str, method: str, body: str | None = None, **headers: str) -> HTTPResponse:
@@ -60,17 +68,18 @@ async def test_nobody_gets_in_without_a_token(jp_serverapp: Any, name: str) -> N
     """A request without token or cookie is refused, whatever it asks."""
     method = ROUTES[name]
     response = await plain_fetch(
-        f"{jp_serverapp.connection_url}modama/api/{name}", method, "{}" if method == "POST" else None
+        f"{jp_serverapp.connection_url}modama/api/{name}", method, None if method == "GET" else "{}"
     )
     assert response.code in {401, 403}
     problem(response)
 
 
-@pytest.mark.parametrize("name", sorted(POSTS))
+@pytest.mark.parametrize("name", sorted(CHANGING))
 async def test_a_cookie_without_xsrf_changes_nothing(jp_serverapp: Any, name: str) -> None:
     """A foreign page can send the person's cookie, but not the XSRF header."""
     cookie = await login_cookie(jp_serverapp)
-    response = await plain_fetch(f"{jp_serverapp.connection_url}modama/api/{name}", "POST", "{}", Cookie=cookie)
+    url = f"{jp_serverapp.connection_url}modama/api/{name}"
+    response = await plain_fetch(url, CHANGING[name], "{}", Cookie=cookie)
     assert response.code == 403
     assert "XSRF" in problem(response)["detail"].upper()
 
@@ -246,7 +255,7 @@ def test_openapi_holds_every_route(jp_serverapp: Any) -> None:
 def methods_of(rule: Any) -> set[str]:
     """What can be asked of a route; of the operations only those that read take a GET."""
     target, operation = rule.target, rule.target_kwargs.get("operation")
-    own = {name for name in ("get", "post") if getattr(target, name) is not getattr(RequestHandler, name)}
+    own = {name for name in ("get", "post", "put") if getattr(target, name) is not getattr(RequestHandler, name)}
     return own - {"get"} if operation is not None and operation.kind is not Kind.READ else own
 
 

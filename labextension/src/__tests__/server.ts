@@ -46,6 +46,9 @@ export class FakeApi implements Api {
     makeRoot = (): Promise<Status> => this.answer('root.make', {});
     preview: Api['preview'] = (at, options, signal) => this.answer('preview', { ...at, ...options }, signal);
     frame: Api['frame'] = (at, options, signal) => this.answer('frame', { ...at, ...options }, signal);
+    uploadPiece: Api['uploadPiece'] = (wanted, piece, signal) =>
+        this.answer('upload', { ...wanted, piece: piece.length }, signal);
+    zipAddress = (ticket: string): string => `http://localhost/zip?ticket=${ticket}`;
     openInLibertem: Api['openInLibertem'] = (at: Located, parameters) =>
         this.answer('libertem.open', { path: at.path, parameters });
     events: Api['events'] = () => Promise.reject(new Error('no stream in this test'));

@@ -26,10 +26,22 @@ export interface Api {
     /** The numbers of a frame, or of a part of it. */
     frame(at: Located, options: FrameOptions, signal?: AbortSignal): Promise<Frame>;
     openInLibertem(at: Located, parameters?: Record<string, unknown>): Promise<OpenedInLibertem>;
+    /** Append a piece to a file that was begun with `upload.begin`. */
+    uploadPiece(wanted: PieceWanted, piece: Uint8Array, signal?: AbortSignal): Promise<{ offset: number }>;
+    /** Where the selection that `download.prepare` has kept is fetched. */
+    zipAddress(ticket: string): string;
     /** Make a data tree in the person's home, for a server that has none. */
     makeRoot(): Promise<Status>;
     /** The event stream, from after the event `last` on. */
     events(last: string, signal: AbortSignal): Promise<Response>;
+}
+
+/** Which file a piece is of, and where in it the piece begins. */
+export interface PieceWanted extends Located {
+    name: string;
+    size_bytes: number;
+    modified_ms: number;
+    offset: number;
 }
 
 /** Whatever has a path: an entry, a session, a project. */
@@ -79,6 +91,14 @@ export function connect(base: string, fetch: Fetch, api = 'modama/api/'): Api {
             return { ...opened, url: base + opened.url.replace(/^\//, '') };
         },
         makeRoot: () => post('root.make', {}),
+        uploadPiece: async (wanted, piece, signal) => {
+            const headers = { 'Content-Type': 'application/octet-stream' };
+            const init = { method: 'PUT', headers, body: piece, signal };
+            return (await (await send(`upload?${query({ ...wanted })}`, init)).json()) as {
+                offset: number;
+            };
+        },
+        zipAddress: ticket => `${root}download.zip?${query({ ticket })}`,
         preview: async (located, options, signal) => {
             const response = await send(`preview?${query({ ...at(located), ...options })}`, { signal });
             return { blob: await response.blob(), facts: factsOf(response) };

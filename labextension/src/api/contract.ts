@@ -1,2 +1,2 @@
 /** The interface that this front end was built for. Generated: `make types`. */
-export const CONTRACT = 'dc707dafe0ac';
+export const CONTRACT = '6e61548fe91e';

@@ -40,6 +40,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/download.prepare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Count a selection that is to be fetched. */
+        post: operations["download.prepare"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/download.zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A selection, as a zip file. */
+        get: operations["download.zip"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/modama/api/entry.explain": {
         parameters: {
             query?: never;
@@ -210,6 +244,23 @@ export interface paths {
         put?: never;
         /** Show one page of a folder, however large it is. */
         post: operations["folder.list"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/folder.make": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make an empty folder for files. */
+        post: operations["folder.make"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1096,6 +1147,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/modama/api/upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Append a piece to a file. */
+        put: operations["upload"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/upload.begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to send a file, or go on with it. */
+        post: operations["upload.begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/upload.cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove what has come of a file. */
+        post: operations["upload.cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/modama/api/upload.finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compare the checksum of a file that was sent, and give it its name. */
+        post: operations["upload.finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1186,6 +1305,19 @@ export interface components {
             id: string;
         };
         /**
+         * CancelUpload
+         * @description The file of which nothing is to stay.
+         */
+        CancelUpload: {
+            name: string;
+            size_bytes: number;
+            modified_ms: number;
+            /** @default  */
+            path: string;
+            /** @default  */
+            path_b64: string;
+        };
+        /**
          * ChangesSince
          * @description How files and links in raw differ from those of the seal before: in a sentence, counts, the first names of each.
          *
@@ -1212,6 +1344,13 @@ export interface components {
         /** CheckProject */
         CheckProject: {
             project: string;
+            /** @default  */
+            path_b64: string;
+        };
+        /** Chosen */
+        Chosen: {
+            /** @default  */
+            path: string;
             /** @default  */
             path_b64: string;
         };
@@ -1450,6 +1589,20 @@ export interface components {
             found: string;
             /** @default  */
             next_step: string;
+        };
+        /**
+         * FinishUpload
+         * @description The SHA-256 of what was sent, in hexadecimal digits.
+         */
+        FinishUpload: {
+            name: string;
+            size_bytes: number;
+            modified_ms: number;
+            sha256: string;
+            /** @default  */
+            path: string;
+            /** @default  */
+            path_b64: string;
         };
         /**
          * FolderPage
@@ -1794,6 +1947,12 @@ export interface components {
             /** @default  */
             folder_b64: string;
         };
+        /** MadeFolder */
+        MadeFolder: {
+            path: string;
+            /** @default  */
+            path_b64: string;
+        };
         /** MailKind */
         MailKind: {
             name: string;
@@ -1817,6 +1976,14 @@ export interface components {
         Mails: {
             items: components["schemas"]["MailKind"][];
             sent: boolean;
+        };
+        /** MakeFolder */
+        MakeFolder: {
+            name: string;
+            /** @default  */
+            path: string;
+            /** @default  */
+            path_b64: string;
         };
         /**
          * MakeRoot
@@ -1980,6 +2147,26 @@ export interface components {
          * @enum {unknown}
          */
         PersonKind: "external" | "internal" | "unknown";
+        /** PrepareDownload */
+        PrepareDownload: {
+            paths: components["schemas"]["Chosen"][];
+        };
+        /**
+         * PreparedDownload
+         * @description How much a download holds; where `complete` is not so, it is at least that much.
+         *
+         *         `rsync` fetches what the list `include` names, a line each; it is empty where the site names no computer for ssh.
+         */
+        PreparedDownload: {
+            ticket: string;
+            name: string;
+            files: number;
+            folders: number;
+            bytes: number;
+            complete: boolean;
+            rsync: string;
+            include: string;
+        };
         /**
          * PreviewFacts
          * @description What a picture shows; `low` and `high` are the values of the data that are drawn black and white.
@@ -2752,6 +2939,21 @@ export interface components {
             path_b64: string;
         };
         /**
+         * UploadAt
+         * @description How much of the file is here.
+         */
+        UploadAt: {
+            offset: number;
+        };
+        /**
+         * UploadChecked
+         * @description How many bytes were compared; when `done`, the file has its name.
+         */
+        UploadChecked: {
+            checked: number;
+            done: boolean;
+        };
+        /**
          * VerifyPath
          * @description A sealed file or folder, or something in one.
          */
@@ -2798,6 +3000,19 @@ export interface components {
          * @enum {unknown}
          */
         Visibility: "open" | "private";
+        /**
+         * WantedUpload
+         * @description A file that is to come into the folder `path`; `name` may hold folders. Their bytes, and when it was changed.
+         */
+        WantedUpload: {
+            name: string;
+            size_bytes: number;
+            modified_ms: number;
+            /** @default  */
+            path: string;
+            /** @default  */
+            path_b64: string;
+        };
         /**
          * Writer
          * @description A program that holds a file open for writing, as far as the kernel lets us know.
@@ -2945,6 +3160,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DoctorReport"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "download.prepare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PrepareDownload"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreparedDownload"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "download.zip": {
+        parameters: {
+            query: {
+                ticket: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the zip file, made while it is sent; its last entry says what is not as it was */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
                 };
             };
             /** @description an error */
@@ -3476,6 +3755,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FolderPage"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "folder.make": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeFolder"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeFolder"];
                 };
             };
             /** @description an error */
@@ -5611,6 +5923,145 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload: {
+        parameters: {
+            query: {
+                path?: string;
+                path_b64?: string;
+                name: string;
+                size_bytes: number;
+                modified_ms: number;
+                offset: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadAt"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "upload.begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedUpload"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadAt"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "upload.cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CancelUpload"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadAt"];
+                };
+            };
+            /** @description an error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "upload.finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FinishUpload"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadChecked"];
                 };
             };
             /** @description an error */

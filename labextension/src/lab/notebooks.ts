@@ -47,8 +47,13 @@ interface Kernel {
     language: string;
 }
 
-/** Show a text file in Jupyter's editor. */
-export async function openText(app: JupyterFrontEnd, modama: Modama, path: string): Promise<void> {
+/** Show a text file in Jupyter's editor; where there is none, one that begins so. */
+export async function openText(
+    app: JupyterFrontEnd,
+    modama: Modama,
+    path: string,
+    begin?: string
+): Promise<void> {
     const { trans } = modama.host;
     const found = contentsPath(modama, path);
     if (found === undefined) {
@@ -60,6 +65,11 @@ export async function openText(app: JupyterFrontEnd, modama: Modama, path: strin
             )
         });
         return;
+    }
+    const { contents } = app.serviceManager;
+    if (begin !== undefined && !(await contents.get(found, { content: false }).catch(() => undefined))) {
+        await contents.save(found, { type: 'file', format: 'text', content: begin });
+        modama.changed();
     }
     await app.commands.execute('docmanager:open', { path: found });
 }

@@ -31,7 +31,7 @@ export const core: JupyterFrontEndPlugin<Modama> = {
         const host = labHost(app, trans, state);
         const modama = new Modama(api, host, VERSION);
         host.openNotebook = wanted => openNotebook(app, modama, wanted);
-        host.openText = path => openText(app, modama, path);
+        host.openText = (path, begin) => openText(app, modama, path, begin);
         host.showWide = entry => showWide(app, modama, entry);
         host.showSheet = folder => showSheet(app, modama, folder);
         // Menus need to know where the data lies, also while the panel is closed.

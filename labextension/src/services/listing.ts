@@ -53,6 +53,19 @@ export class Listing {
         }
     }
 
+    /** The entries of these rows, here already or not. */
+    async range(first: number, last: number): Promise<Entry[]> {
+        const found: Entry[] = [];
+        for (let page = Math.floor(first / PAGE); page <= Math.floor(last / PAGE); page++) {
+            if (!this.pages.has(page)) {
+                await this.load(page);
+            }
+            const begin = page * PAGE;
+            found.push(...(this.pages.get(page) ?? []).slice(Math.max(0, first - begin), last - begin + 1));
+        }
+        return found;
+    }
+
     /** Get the pages of these rows. */
     want(first: number, last: number): void {
         if (!this.state.get().head) {

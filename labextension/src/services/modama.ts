@@ -2,9 +2,11 @@ import type { Api, Located } from '../api/client';
 import type { Entry, Project, Session, UnsealRequest } from '../api/types';
 import type { Host } from '../ui/host';
 import { Jobs } from './jobs';
+import { Loaders } from './loaders';
 import { News } from './news';
 import { Places, type Around } from './place';
 import { ServerPart } from './serverpart';
+import { Uploads } from './uploads';
 import { Upstream } from './upstream';
 import { Value } from './value';
 
@@ -25,6 +27,11 @@ export type Ask =
     | { kind: 'seal'; session: Session }
     | { kind: 'unseal'; session: Session }
     | { kind: 'explain'; entry: Located }
+    | { kind: 'new-folder'; folder: Located }
+    | { kind: 'rename-entry'; entry: Entry }
+    | { kind: 'move-entries'; entries: readonly Entry[]; project: string }
+    | { kind: 'make-session'; entry: Entry; project: string }
+    | { kind: 'download'; entries: readonly Located[] }
     | { kind: 'links'; entry: Located }
     | { kind: 'libertem'; entry: Located };
 
@@ -35,9 +42,13 @@ export class Modama {
     readonly places: Places;
     readonly server: ServerPart;
     readonly upstream: Upstream;
+    readonly uploads: Uploads;
+    readonly loaders: Loaders;
     readonly ask = new Value<Ask | undefined>(undefined);
     /** The entry that commands and menus act on. */
     readonly selected = new Value<Entry | undefined>(undefined);
+    /** All that is selected there. */
+    readonly chosen = new Value<readonly Entry[]>([]);
     /** What the shown folder lies in, as the server said it last. */
     readonly around = new Value<Around>({ project: '', session: '' });
     /** Goes up when projects or sessions may have changed, so that lists are asked for again. */
@@ -53,6 +64,8 @@ export class Modama {
         this.places = new Places(host.store);
         this.server = new ServerPart(api, version);
         this.upstream = new Upstream(api, this.server, this.news, () => this.changed());
+        this.uploads = new Uploads(api, host, () => this.changed());
+        this.loaders = new Loaders(api);
         const ended = new Set<string>();
         this.jobs.all.subscribe(() => {
             for (const job of this.jobs.all.get().values()) {
@@ -82,6 +95,7 @@ export class Modama {
         if (this.host.events === 'stream') {
             this.news.start();
         }
+        await this.uploads.restore();
         await this.jobs.resume().catch(() => undefined);
     }
 
@@ -93,6 +107,7 @@ export class Modama {
         this.news.dispose();
         this.jobs.dispose();
         this.upstream.dispose();
+        this.uploads.dispose();
     }
 
     private started = false;

@@ -7,6 +7,7 @@ import type { ServerState } from '../services/serverpart';
 import { ModamaProvider, useModama, useTrans, useValue } from './context';
 import { Crumbs } from './Crumbs';
 import { Dialogs } from './Dialogs';
+import { UploadsBox } from './files/UploadsBox';
 import { FolderView } from './FolderView';
 import { Box, Button, Loading, ProblemBox } from './parts';
 import { ProjectsView } from './ProjectsView';
@@ -29,6 +30,7 @@ export function App({ modama }: { modama: Modama }): JSX.Element {
                 <Guard>
                     <Crumbs />
                     <Here />
+                    <UploadsBox />
                     <Dialogs />
                 </Guard>
             </div>

@@ -1,6 +1,9 @@
 import { at, type Located } from '../api/client';
 import { useAnswer, useModama, useTrans, useValue } from './context';
 import { EditProjectDialog, EditSessionDialog } from './EditDialogs';
+import { DownloadDialog } from './files/DownloadDialog';
+import { NewFolderDialog, RenameDialog } from './files/FileDialogs';
+import { MakeSessionDialog, MoveDialog } from './files/MoveDialogs';
 import { LibertemDialog } from './LibertemDialog';
 import { LinksView } from './LinksView';
 import { MailsDialog } from './MailsDialog';
@@ -49,6 +52,16 @@ export function Dialogs(): JSX.Element | null {
             return <UnsealDialog session={asked.session} />;
         case 'explain':
             return <ExplainDialog entry={asked.entry} />;
+        case 'new-folder':
+            return <NewFolderDialog folder={asked.folder} />;
+        case 'rename-entry':
+            return <RenameDialog entry={asked.entry} />;
+        case 'move-entries':
+            return <MoveDialog entries={asked.entries} project={asked.project} />;
+        case 'make-session':
+            return <MakeSessionDialog entry={asked.entry} project={asked.project} />;
+        case 'download':
+            return <DownloadDialog entries={asked.entries} />;
         case 'links':
             return <LinksDialog entry={asked.entry} />;
         case 'libertem':
@@ -66,7 +79,9 @@ function ExplainDialog({ entry }: { entry: Located }): JSX.Element {
         entry.path
     );
     return (
-        <Modal title={trans.__('Why can’t I write here?')}>
+        <Modal
+            title={answer?.writable ? trans.__('You can write here') : trans.__('Why can’t I write here?')}
+        >
             <p className="mo-quiet">
                 <code>{entry.path}</code>
             </p>

@@ -1,24 +1,33 @@
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react';
 import type { Entry } from '../api/types';
-import { bytes, day, moment } from '../services/format';
+import { amount } from '../services/format';
 import type { Listing } from '../services/listing';
-import { useTrans, useValue } from './context';
-import { Icon, type IconName } from './icons';
+import { between, isMarked, MOST_MARKS, NO_MARKS, toggled, type Marks } from '../services/marks';
+import { useModama, useTrans, useValue } from './context';
+import { Row, ROW_PX, rowId } from './EntryRow';
 import { useRows } from './scroll';
 
-const ROW_PX = 24;
 const TYPED_TOGETHER_MS = 800;
 
 interface Props {
     listing: Listing;
     selected: string | undefined;
+    /** What is selected together with it, if more than one. */
+    marks: Marks;
     onSelect(entry: Entry | undefined): void;
+    onMark(marks: Marks): void;
     onOpen(entry: Entry): void;
     onUp(): void;
+    /** A key that is none of the list's own. */
+    onKey(key: string): void;
 }
 
+const OTHER_KEYS = new Set(['Delete', 'F2']);
+
 /** The entries of one folder, a million if need be; a treegrid for those who hear it, one tab stop for the keyboard. */
-export function EntryList({ listing, selected, onSelect, onOpen, onUp }: Props): JSX.Element {
+export function EntryList(props: Props): JSX.Element {
+    const { listing, selected, marks, onSelect, onMark, onOpen, onUp } = props;
+    const { host } = useModama();
     const trans = useTrans();
     const { head, loading } = useValue(listing.state);
     const scroller = useRef<HTMLDivElement>(null);
@@ -30,6 +39,8 @@ export function EntryList({ listing, selected, onSelect, onOpen, onUp }: Props):
 
     useEffect(() => listing.want(first, last), [listing, first, last, head]);
     useEffect(() => setRow(0), [listing]);
+    /** Where a selection of several rows began. */
+    const anchor = useRef(0);
     // When the list becomes lower, as beside a file, the row where one is stays in sight.
     const here = useRef(0);
     here.current = row;
@@ -66,29 +77,78 @@ export function EntryList({ listing, selected, onSelect, onOpen, onUp }: Props):
         const next = Math.max(0, Math.min(total - 1, index));
         setRow(next);
         rows.show(next);
+        onMark(NO_MARKS);
+        anchor.current = next;
         const entry = listing.entry(next);
         waiting.current = entry ? undefined : next;
         if (entry) {
             onSelect(entry);
         }
     };
+    const markTo = async (index: number, from = anchor.current) => {
+        const next = Math.max(0, Math.min(total - 1, index));
+        setRow(next);
+        rows.show(next);
+        const found = await between(listing, from, next);
+        if (found) {
+            onMark(found);
+        } else {
+            const text = trans.__(
+                'At most %1 entries are selected together; select the folder itself.',
+                amount(MOST_MARKS)
+            );
+            host.notify({ kind: 'info', text });
+        }
+    };
+    const mark = (index: number) => {
+        const entry = listing.entry(index);
+        setRow(index);
+        anchor.current = index;
+        if (entry) {
+            const before = [...listing.loaded()].find(([, { name }]) => name === selected)?.[1];
+            onMark(toggled(marks, entry, before));
+        }
+    };
+    const onClick = (event: MouseEvent, index: number) => {
+        if (event.shiftKey) {
+            void markTo(index);
+        } else if (event.ctrlKey || event.metaKey) {
+            mark(index);
+        } else {
+            go(index);
+        }
+    };
+    // What one opens a menu on is what it acts on, unless that is one of several.
+    const onMenu = (index: number) => isMarked(marks, listing.entry(index)) || go(index);
     const typeAhead = useTypeAhead(listing, row, go);
     const onKeyDown = (event: KeyboardEvent) => {
         const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? ROW_PX) / ROW_PX) - 1);
+        const ways: Record<string, number> = {
+            ArrowDown: row + 1,
+            ArrowUp: row - 1,
+            PageDown: row + page,
+            PageUp: row - page,
+            Home: 0,
+            End: total - 1
+        };
+        const ctrl = event.ctrlKey || event.metaKey;
         const moves: Record<string, () => void> = {
-            ArrowDown: () => go(row + 1),
-            ArrowUp: () => go(row - 1),
-            PageDown: () => go(row + page),
-            PageUp: () => go(row - page),
-            Home: () => go(0),
-            End: () => go(total - 1),
+            ...Object.fromEntries(Object.entries(ways).map(([key, next]) => [key, () => go(next)])),
             Enter: () => open(listing.entry(row)),
             ArrowRight: () => open(listing.entry(row)),
             ArrowLeft: onUp,
             Backspace: onUp,
-            Escape: () => (selected === undefined ? onUp() : onSelect(undefined))
+            Escape: () =>
+                marks.size > 0 ? onMark(NO_MARKS) : selected === undefined ? onUp() : onSelect(undefined)
         };
-        const move = event.ctrlKey || event.metaKey || event.altKey ? undefined : moves[event.key];
+        const several: Record<string, () => void> = {
+            ...(event.shiftKey && event.key in ways
+                ? { [event.key]: () => void markTo(ways[event.key]) }
+                : {}),
+            ...(ctrl ? { a: () => void markTo(total - 1, 0), ' ': () => mark(row) } : {})
+        };
+        const alone = OTHER_KEYS.has(event.key) ? () => props.onKey(event.key) : moves[event.key];
+        const move = event.altKey ? undefined : (several[event.key] ?? (ctrl ? undefined : alone));
         if (move) {
             move();
         } else if (!typeAhead(event)) {
@@ -106,6 +166,7 @@ export function EntryList({ listing, selected, onSelect, onOpen, onUp }: Props):
             role="treegrid"
             aria-label={trans.__('Files and folders')}
             aria-rowcount={total}
+            aria-multiselectable
             aria-busy={loading}
             aria-activedescendant={total > 0 ? rowId(row) : undefined}
             tabIndex={0}
@@ -119,9 +180,14 @@ export function EntryList({ listing, selected, onSelect, onOpen, onUp }: Props):
                         total={total}
                         entry={listing.entry(index)}
                         active={index === row}
-                        selected={selected !== undefined && listing.entry(index)?.name === selected}
+                        selected={
+                            marks.size > 0
+                                ? isMarked(marks, listing.entry(index))
+                                : selected !== undefined && listing.entry(index)?.name === selected
+                        }
                         top={rows.top(index)}
-                        onSelect={() => go(index)}
+                        onClick={event => onClick(event, index)}
+                        onMenu={() => onMenu(index)}
                         onOpen={() => open(listing.entry(index))}
                     />
                 ))}
@@ -129,80 +195,6 @@ export function EntryList({ listing, selected, onSelect, onOpen, onUp }: Props):
         </div>
     );
 }
-
-const rowId = (index: number): string => `mo-row-${index}`;
-
-interface RowProps {
-    index: number;
-    total: number;
-    entry: Entry | undefined;
-    active: boolean;
-    selected: boolean;
-    top: number;
-    onSelect(): void;
-    onOpen(): void;
-}
-
-function Row({ index, total, entry, active, selected, top, onSelect, onOpen }: RowProps): JSX.Element {
-    const trans = useTrans();
-    return (
-        <div
-            id={rowId(index)}
-            role="row"
-            className={`mo-row${active ? ' mo-active' : ''}${selected ? ' mo-selected' : ''}`}
-            aria-rowindex={index + 1}
-            aria-setsize={total}
-            aria-posinset={index + 1}
-            aria-level={1}
-            aria-selected={selected}
-            style={{ transform: `translateY(${top}px)`, height: ROW_PX }}
-            title={entry && tooltip(entry)}
-            data-name={entry?.name}
-            data-kind={entry?.kind}
-            onClick={onSelect}
-            onDoubleClick={onOpen}
-            onContextMenu={onSelect}
-        >
-            <span role="gridcell" className="mo-cell-name">
-                <Icon name={entry ? iconOf(entry) : 'clock'} />
-                <span className="mo-name">{entry?.name ?? '…'}</span>
-                {entry?.sealed && (
-                    <span
-                        className="mo-mark"
-                        role="img"
-                        aria-label={trans.__('sealed')}
-                        title={trans.__('sealed')}
-                    >
-                        <Icon name="lock" />
-                    </span>
-                )}
-            </span>
-            <span role="gridcell" className="mo-cell-size">
-                {entry?.kind === 'file' ? bytes(entry.size_bytes) : ''}
-            </span>
-            <span role="gridcell" className="mo-cell-time">
-                {day(entry?.modified)}
-            </span>
-        </div>
-    );
-}
-
-function iconOf(entry: Entry): IconName {
-    if (entry.problem) {
-        return 'warning';
-    }
-    if (entry.kind === 'folder') {
-        return entry.role_in_tree === 'session'
-            ? 'session'
-            : entry.role_in_tree === 'project'
-              ? 'project'
-              : 'folder';
-    }
-    return entry.kind === 'link' ? 'link' : entry.tools.length > 0 ? 'image' : 'file';
-}
-
-const tooltip = ({ name, problem, size_bytes, modified, owner }: Entry): string =>
-    [name, problem, bytes(size_bytes), moment(modified), owner].filter(Boolean).join('\n');
 
 /** Typed letters lead to the next entry that begins with them, among those that are here. */
 function useTypeAhead(

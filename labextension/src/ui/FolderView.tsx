@@ -2,10 +2,14 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import type { Located } from '../api/client';
 import type { Entry } from '../api/types';
 import { amount } from '../services/format';
+import { removeEntries } from '../services/files';
 import { Listing } from '../services/listing';
+import { NO_MARKS, type Marks } from '../services/marks';
 import { above, pageOf, type Around, type Place } from '../services/place';
 import { useModama, useSettled, useTrans, useValue } from './context';
 import { EntryList } from './EntryList';
+import { DropZone } from './files/DropZone';
+import { FilesBar } from './files/FilesBar';
 import { FileView } from './FileView';
 import { folderOrders, ListTools } from './ListTools';
 import { Box, Button, IconButton, ProblemBox } from './parts';
@@ -22,11 +26,13 @@ export function FolderView({ folder, select }: { folder: Located; select?: strin
 
 /** The list with its tools, and below it the selected file. */
 export function FolderList({ folder, select }: { folder: Located; select?: string }): JSX.Element {
-    const { api, around, host, places, jobs, revision, selected: shared, ask } = useModama();
+    const modama = useModama();
+    const { api, around, host, places, jobs, revision, selected: shared, chosen: together, ask } = modama;
     const trans = useTrans();
     const [filter, setFilter] = useState('');
     const [sort, setSort] = useState('name');
     const [selected, setSelected] = useState<Entry | undefined>();
+    const [marks, setMarks] = useState<Marks>(NO_MARKS);
     const settled = useSettled(filter);
     // Whoever walks along with the arrow keys wants a picture where they stop, not one of every file.
     const shown = useSettled(selected, 120);
@@ -57,11 +63,28 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
             void listing.refresh();
         }
     }, [listing, turn]);
-    useEffect(() => setSelected(undefined), [folder.path]);
+    useEffect(() => {
+        setSelected(undefined);
+        setMarks(NO_MARKS);
+    }, [folder.path]);
+    // What is gone is selected no more.
+    useEffect(() => setMarks(NO_MARKS), [turn]);
+    const chosen = marks.size > 0 ? [...marks.values()] : selected ? [selected] : [];
     useEffect(() => {
         shared.set(selected);
-        return () => shared.set(undefined);
-    }, [selected]);
+        together.set(chosen);
+        return () => {
+            shared.set(undefined);
+            together.set([]);
+        };
+    }, [selected, marks]);
+    const onKey = (key: string) => {
+        if (key === 'Delete' && chosen.length > 0) {
+            void removeEntries(modama, chosen);
+        } else if (key === 'F2' && chosen.length === 1) {
+            ask.set({ kind: 'rename-entry', entry: chosen[0] });
+        }
+    };
 
     const open = (entry: Entry) => {
         if (entry.kind === 'folder' || (entry.kind === 'link' && entry.size_bytes === null)) {
@@ -112,13 +135,19 @@ export function FolderList({ folder, select }: { folder: Located; select?: strin
                     <Button onClick={() => void listing.refresh()}>{trans.__('Show')}</Button>
                 </Box>
             )}
-            <EntryList
-                listing={listing}
-                selected={selected?.name ?? select}
-                onSelect={setSelected}
-                onOpen={open}
-                onUp={() => places.go(parentOf(places.current.get(), folder.path, around.get()))}
-            />
+            <FilesBar folder={folder} head={head} chosen={chosen} />
+            <DropZone folder={folder} writable={head?.writable ?? false} reason={head?.reason ?? ''}>
+                <EntryList
+                    listing={listing}
+                    selected={selected?.name ?? select}
+                    marks={marks}
+                    onSelect={setSelected}
+                    onMark={setMarks}
+                    onOpen={open}
+                    onUp={() => places.go(parentOf(places.current.get(), folder.path, around.get()))}
+                    onKey={onKey}
+                />
+            </DropZone>
             <div className="mo-below-list">
                 <p className="mo-count" role="status">
                     {head && trans._n('1 entry', '%2 entries', head.total, amount(head.total))}

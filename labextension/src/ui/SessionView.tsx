@@ -4,6 +4,7 @@ import type { Session } from '../api/types';
 import { start } from '../services/actions';
 import { amount, bytes, countdown, moment, span } from '../services/format';
 import { nameOf } from '../services/members';
+import type { Modama } from '../services/modama';
 import { amountOfData } from '../services/phrases';
 import { RULES, writtenDown } from '../services/record';
 import { useAnswer, useModama, useTrans, useValue } from './context';
@@ -101,8 +102,8 @@ function Actions({ session }: { session: Session }): JSX.Element {
                     {trans.__('Edit…')}
                 </Button>
             )}
-            {session.notes && host.openText && (
-                <Button icon="file" onClick={() => void host.openText?.(session.notes)}>
+            {host.openText && (session.notes || can('update')) && (
+                <Button icon="file" onClick={() => void openNotes(modama, session)}>
                     {trans.__('Notes')}
                 </Button>
             )}
@@ -120,6 +121,15 @@ function Actions({ session }: { session: Session }): JSX.Element {
             {can('remove') && session.summary?.files === 0 && <RemoveButton session={session} />}
         </div>
     );
+}
+
+/** The page of notes, which stays writable after a seal; a session that has none gets one. */
+async function openNotes({ host }: Modama, { notes, path, name, title }: Session): Promise<void> {
+    try {
+        await host.openText?.(notes || `${path}/notes.md`, notes ? undefined : `# ${title || name}\n\n`);
+    } catch (error) {
+        host.notify({ kind: 'error', text: asProblem(error).message });
+    }
 }
 
 /** Undo, with the time that is left for it; gone when the time is. */

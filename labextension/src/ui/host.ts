@@ -53,8 +53,8 @@ export interface Host {
     events: 'stream' | 'poll';
     /** Make a notebook and show it; missing where the host has no notebooks. */
     openNotebook?(wanted: NotebookWanted): Promise<void>;
-    /** Show a text file, such as notes, for editing; missing where the host cannot. */
-    openText?(path: string): Promise<void>;
+    /** Show a text file, such as notes, for editing, made with `begin` where there is none; missing where the host cannot. */
+    openText?(path: string, begin?: string): Promise<void>;
     /** Show a file where there is more room than in the panel; missing where there is not. */
     showWide?(entry: Entry): void;
     /** Show all files of a folder as pictures, where there is more room than in the panel; missing where there is not. */
