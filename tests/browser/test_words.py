@@ -91,7 +91,7 @@ def test_longer_words_are_not_cut(page: Page, lab: Lab) -> None:
     page.keyboard.press("Escape")
     panel.root.get_by_role("button", name="⟦Raw files").click()
     panel.row(HOLOGRAM).click()
-    panel.root.locator(".mo-preview img").wait_for(timeout=60_000)
+    panel.root.locator(".mo-image[aria-busy=false] canvas").first.wait_for(timeout=60_000)
     look(panel, "file")
 
 
