@@ -253,7 +253,11 @@ function addSessionCommands(
                     const found = nearby(args);
                     return found && act(found);
                 }
-                return place.view === 'session' && act(await api.call('session.show', place));
+                if (place.view === 'session') {
+                    const { project, session, path_b64 } = place;
+                    await act(await api.call('session.show', { project, session, path_b64 }));
+                }
+                return undefined;
             }
         });
     };
