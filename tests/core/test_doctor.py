@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from somebody import as_person
 
 from jupyter_modama.core.doctor import RunDoctor, run_doctor
 from jupyter_modama.core.errors import Invalid
 from jupyter_modama.core.model import Actor, DoctorReport, Finding, Job, JobState, Person, Severity, Site, Via
 from jupyter_modama.store import doctor
 from jupyter_modama.store.disk import DiskStore
+from jupyter_modama.testing.somebody import as_person
 
 ANNA = 12001
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from somebody import as_person
 
 from jupyter_modama.core.explain import ExplainEntry, explain_entry
 from jupyter_modama.core.model import Actor, Explanation, Person, Site, Via
@@ -23,6 +22,7 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.core.sealing import SealSession, seal_session
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.store.flags import set_immutable
+from jupyter_modama.testing.somebody import as_person
 
 ANNA, BERTA = 12001, 12002
 PROJECT, RAW = "adhoc/p", "adhoc/p/s/raw"

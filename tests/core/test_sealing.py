@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from somebody import as_person
 
 from jupyter_modama.core import errors
 from jupyter_modama.core.model import Actor, Person, Protection, SealRules, Session, SessionState, Site, Via
@@ -23,6 +22,7 @@ from jupyter_modama.core.seal_state import read_state
 from jupyter_modama.runner import local_actor
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.testing import trees
+from jupyter_modama.testing.somebody import as_person
 from jupyter_modama.testing.trees import PROJECT, SESSION
 
 ALICE, BOB = 61001, 61002

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from somebody import as_person
 
 from jupyter_modama.core import errors
 from jupyter_modama.core.model import Actor, Site, Via
@@ -16,6 +15,7 @@ from jupyter_modama.core.operations import OPERATIONS, perform
 from jupyter_modama.runner import Runner, local_actor
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.testing import trees
+from jupyter_modama.testing.somebody import as_person
 from jupyter_modama.testing.trees import PROJECT, SESSION
 
 ALICE = 61001

@@ -13,14 +13,16 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from jupyter_modama.core.errors import Conflict, DiskFull, Invalid, ModamaError, NotAllowed
-from jupyter_modama.core.model import Actor, Site
+from jupyter_modama.core.model import Actor, Site, Via
 from jupyter_modama.core.paths import TreePath
+from jupyter_modama.runner import local_actor
 from jupyter_modama.store import survey, uploads
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.store.uploads import Coming, Uploads
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Accounts
 from jupyter_modama.testing.doing import Does
+from jupyter_modama.testing.somebody import as_person
 
 FOLDER = f"{trees.PROJECT}/{trees.SESSION}/raw"
 CONTENT = bytes(range(256)) * 40
@@ -254,31 +256,26 @@ def test_a_full_disk_is_said_before_and_meanwhile(tmp_path: Path, actor: Actor) 
             opened.close()
 
 
-BEGIN = """
-import sys
-from jupyter_modama.core.errors import ModamaError
-from jupyter_modama.core.model import Site, Via
-from jupyter_modama.core.paths import TreePath
-from jupyter_modama.runner import local_actor
-from jupyter_modama.store.disk import DiskStore
-from jupyter_modama.store.uploads import Coming, Uploads
-root, folder = sys.argv[1:]
-store = DiskStore(Site(root=root))
-coming = Coming(TreePath(folder), "a.dat", 1000, 1)
-try:
-    coming_in = Uploads(store, local_actor(Via.LAB))
-    print(offset := coming_in.begin(coming))
-    coming_in.write(coming, offset, b"x" * 100)
-except ModamaError as error:
-    print(error)
-"""
+def begins(root: Path) -> str:
+    """What whoever runs this has of a file already, and adds to it; or the sentence that refuses it."""
+    store = DiskStore(Site(root=str(root)))
+    coming = Coming(TreePath(FOLDER), "a.dat", 1000, 1)
+    try:
+        coming_in = Uploads(store, local_actor(Via.LAB))
+        offset = coming_in.begin(coming)
+        coming_in.write(coming, offset, b"x" * 100)
+    except ModamaError as error:
+        return str(error)
+    finally:
+        store.close()
+    return str(offset)
 
 
 def test_people_bring_with_their_own_rights(root: Path, people: Accounts) -> None:
     """Who may not write in a folder brings nothing into it, and learns why; nobody goes on with another's part."""
     raw = trees.make_session(root, {}) / "raw"
     raw.chmod(0o777)
-    begun = [who.python(BEGIN, root, FOLDER).strip() for who in (people.alice, people.alice, people.bob)]
+    begun = [as_person(who.uid, lambda: begins(root)) for who in (people.alice, people.alice, people.bob)]
     assert begun == ["0", "100", "0"]
     raw.chmod(0o755)
-    assert "You cannot write in this folder" in people.carol.python(BEGIN, root, FOLDER)
+    assert "You cannot write in this folder" in as_person(people.carol.uid, lambda: begins(root))

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from somebody import as_person
 
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import beneath
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, open_beneath, opened
 from jupyter_modama.testing import trees
+from jupyter_modama.testing.somebody import as_person
 
 
 @pytest.fixture(params=["openat2", "by component"])

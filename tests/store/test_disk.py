@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from somebody import as_person
 
 from jupyter_modama.core.errors import ModamaError, NotAllowed, StorageError
 from jupyter_modama.core.model import Actor, Role, Site, Via
@@ -19,6 +18,7 @@ from jupyter_modama.core.operations import OPERATIONS, perform
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.testing import trees
+from jupyter_modama.testing.somebody import as_person
 from jupyter_modama.testing.store_suite import StoreSuite
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from somebody import as_person
 
 from jupyter_modama.core.errors import NotAllowed, NotFound
 from jupyter_modama.core.model import Site
@@ -23,6 +22,7 @@ from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import counting, index
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.testing import trees
+from jupyter_modama.testing.somebody import as_person
 
 RAW = TreePath("adhoc/p/s/raw")
 

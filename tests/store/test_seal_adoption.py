@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from somebody import as_person
 
 from jupyter_modama.core import errors
 from jupyter_modama.core.model import SessionState as S
@@ -20,6 +19,7 @@ from jupyter_modama.core.operations import OPERATIONS, perform
 from jupyter_modama.runner import local_actor
 from jupyter_modama.store.disk import DiskStore
 from jupyter_modama.testing import trees
+from jupyter_modama.testing.somebody import as_person
 from jupyter_modama.testing.trees import PROJECT, SESSION
 
 ALICE, BOB, CAROL = 61001, 61002, 61003
