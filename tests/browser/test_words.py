@@ -19,7 +19,7 @@ UNTRANSLATED = """([root, theirs]) => {
     while (walk.nextNode()) {
         const { textContent, parentElement } = walk.currentNode;
         const said = textContent.trim();
-        const isTold = parentElement.closest('[role=row], .mo-crumbs, dd, pre') || theirs.includes(said);
+        const isTold = parentElement.closest('[role=row], .mo-crumbs, .mo-caption, dd, pre') || theirs.includes(said);
         if (/\\p{L}{3}/u.test(said) && !parentElement.textContent.includes('⟦') && !isTold) {
             found.push(said);
         }

@@ -123,7 +123,7 @@ def test_who_has_no_project_yet_finds_where_it_will_be(
     (root / "adhoc").mkdir()
     carols = make_project(root, "carols", people.carol)
     site = replace(site_of(root, "live"), areas=described(site_file).areas)
-    with home_of(people.alice, root.parent) as home:
+    with trees.reachable_folder() as homes, home_of(people.alice, homes) as home:
         link = f"'{home}/{site.name}/adhoc'"
         with live(site, people.alice, site_file, tmp_path / "report", home) as shell:
             assert shell.says(f"ls -A {root}; ls -A {link}") == "adhoc"
