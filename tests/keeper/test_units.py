@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -61,7 +62,7 @@ def test_socket_is_for_the_service_alone() -> None:
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
     """Without a word of warning about them."""
     for path in FOLDER.glob("modama-*.*"):
-        text = path.read_text().replace("/opt/modama/bin/python", shutil.which("env") or "/usr/bin/env")
+        text = re.sub(r"/opt/modama/bin/(python|jupyterhub)", shutil.which("env") or "/usr/bin/env", path.read_text())
         (tmp_path / path.name).write_text(text)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *map(str, tmp_path.iterdir())],
