@@ -21,7 +21,7 @@ PARTS = ("--processes", "--shares")  # one answer holds one of them, or all with
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 AGAIN_S = 5.0
 PATIENCE_S = 20.0  # on a busy machine
-PAUSE_S = 300.0  # after it did not answer
+LONGEST_S = 300.0  # between questions while it does not answer: twice as long each time
 REMEMBERED = timedelta(days=1)
 MOST = 10_000
 NAMED = 5
@@ -38,14 +38,15 @@ class Connections:
         self.words = [program, "--json", *(["--configfile", str(config)] if config else [])]
         self._seen: dict[Key, Times] = {}
         self._next = 0.0
+        self._pause = AGAIN_S
         self._lock = threading.Lock()
 
     def look(self) -> None:
         """Ask Samba who is connected now, unless that was asked a moment ago."""
         with self._lock:
             if time.monotonic() >= self._next:
-                pause = AGAIN_S if self._ask() else PAUSE_S
-                self._next = time.monotonic() + pause
+                self._pause = AGAIN_S if self._ask() else min(2 * self._pause, LONGEST_S)
+                self._next = time.monotonic() + self._pause
 
     def addresses(self, uid: int, when: datetime) -> tuple[str, ...]:
         """From where an account was connected at a time; nothing where that is not known."""

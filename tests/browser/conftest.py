@@ -214,7 +214,7 @@ class Panel:
         dialog = self.page.get_by_role("dialog")
         dialog.get_by_label("Name", exact=False).first.fill(name)
         dialog.get_by_role("button", name="Create project").click()
-        self.root.get_by_role("heading", name=name).wait_for()
+        self.root.get_by_role("heading", name=name, exact=True).wait_for()
         return self
 
     def new_session(self, name: str) -> Panel:
@@ -222,7 +222,7 @@ class Panel:
         dialog = self.page.get_by_role("dialog")
         dialog.get_by_label("Name", exact=False).first.fill(name)
         dialog.get_by_role("button", name="Create session").click()
-        self.root.get_by_role("heading", name=name).wait_for()
+        self.root.get_by_role("heading", name=name, exact=True).wait_for()
         return self
 
     def row(self, name: str):  # type: ignore[no-untyped-def]

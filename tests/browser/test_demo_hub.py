@@ -169,7 +169,7 @@ def first_visit(browser: Browser, said: Said, wanted: bool) -> None:
     picture(page, wanted, "20-hub-administration")
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto(f"{raw}/{SCAN}")
-    page.locator(".mo-preview[aria-busy=false] img").wait_for()
+    page.locator(".mo-image[aria-busy=false] canvas").first.wait_for()
     picture(page, wanted, "20-hub-phone")
 
     page.set_viewport_size({"width": 1280, "height": 800})

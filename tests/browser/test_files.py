@@ -24,6 +24,7 @@ def session_with(panel: Panel, project: str, files: dict[str, bytes]) -> Path:
     """A new session with these raw files, and the panel on them; answers the session's folder."""
     panel.new_project(project).new_session("2024-05-05-files")
     session = panel.lab.tree / "adhoc" / project / "2024-05-05-files"
+    assert (session / "raw").is_dir(), sorted(panel.lab.tree.glob("adhoc/*/*/raw"))
     for name, content in files.items():
         (session / "raw" / name).write_bytes(content)
     panel.button("Raw files")

@@ -289,7 +289,7 @@ def test_while_the_service_is_away_people_go_on_looking(browser: Browser, place:
                 root.get_by_role("button", name=step).click()
             lise.panel.button("Raw files")
             lise.panel.row("scan.npy").click()
-            root.locator(".mo-preview[aria-busy=false] img").wait_for()
+            root.locator(".mo-image[aria-busy=false] canvas").first.wait_for()
         expect(banner).to_be_hidden(timeout=PATIENCE_MS)
         lise.panel.open()
         expect(create).to_be_enabled()

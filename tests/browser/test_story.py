@@ -84,7 +84,7 @@ def test_from_a_new_project_to_the_proof_that_nothing_changed(panel: Panel, pict
     picture("12-why-not", panel)
     dialog.get_by_role("button", name="Close").last.click()
 
-    root.get_by_role("button", name=SESSION).click()
+    root.get_by_role("button", name=SESSION, exact=True).click()
     panel.button("Verify")
     expect(root.locator(".mo-box-success")).to_contain_text("Verifying", timeout=60_000)
     found = f"{files} files match their checksums"
@@ -94,7 +94,7 @@ def test_from_a_new_project_to_the_proof_that_nothing_changed(panel: Panel, pict
     assert (session / "manifest-sha256.txt").exists()
     page.goto(panel.lab.address("modama/page", query=""))
     root.get_by_role("button", name=PROJECT).click()
-    root.get_by_role("button", name=SESSION).click()
+    root.get_by_role("button", name=SESSION, exact=True).click()
     panel.button("Raw files")
     panel.row(SCAN).click()
     root.locator(".mo-image[aria-busy=false] canvas").wait_for(timeout=60_000)
@@ -124,7 +124,7 @@ def bring_files(panel: Panel, raw: Path) -> int:
     put_file(raw)
     panel.button("Raw files")
     expect(panel.row(SCAN)).to_be_visible()
-    panel.root.get_by_role("button", name=SESSION).click()
+    panel.root.get_by_role("button", name=SESSION, exact=True).click()
     expect(panel.root.locator(".mo-facts")).to_contain_text("Formats", timeout=30_000)
     return sum(len(names) for _, _, names in os.walk(raw))
 
@@ -190,7 +190,7 @@ def wait_for_picture(panel: Panel, inside: FrameLocator) -> None:
 
 
 def seal(panel: Panel, picture: Picture, files: int) -> None:
-    panel.root.get_by_role("button", name=SESSION).click()
+    panel.root.get_by_role("button", name=SESSION, exact=True).click()
     panel.button("Seal…")
     action = panel.page.get_by_role("dialog").get_by_role("button", name=f"Seal {files} files")
     action.wait_for()

@@ -38,7 +38,7 @@ class Afterwards:
 
     def check(self) -> list[str]:
         """All of it; what is wrong, in sentences."""
-        self.site.wait_until(self.site.is_up, "everything comes up by itself")
+        self.site.wait_until(self.site.is_settled, "everything comes up by itself")
         for who in self.site.everybody:
             if not self.site.start_server(who):
                 self.wrong.append(f"the server of {who.login} does not start")

@@ -21,7 +21,7 @@ from typing import Any
 
 from hub_config.prepare import prepare
 from jupyter_modama.keeper.workers import PACKAGE
-from jupyter_modama.service.port import started_at
+from jupyter_modama.service.port import STARTED_BY, named_starter, started_at
 from jupyter_modama.service.scopes import SERVICE, user_scopes
 from jupyter_modama.testing import trees
 from jupyter_modama.testing.accounts import Account, account, group
@@ -139,6 +139,13 @@ class ChaosSite:
         """Whether hub, service and keeper answer."""
         with suppress(OSError):
             return fetch(f"{self.prefix}/health").status == 200 and self.hub_ask("users").status == 200
+        return False
+
+    def is_settled(self) -> bool:
+        """The same, by a service of this hub: one that a killed hub left answers until its port is wanted."""
+        with suppress(OSError):
+            words = Path(f"/proc/{self.pid_of('service')}/environ").read_bytes().split(b"\0")
+            return f"{STARTED_BY}={named_starter(self.hub.pid)}".encode() in words and self.is_up()
         return False
 
     def wait_until(self, fine: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
