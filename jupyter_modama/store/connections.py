@@ -7,6 +7,7 @@ versions. What was seen is remembered for a day, so that it can be said of a fil
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import threading
 import time
@@ -20,6 +21,7 @@ PROGRAM = "/usr/bin/smbstatus"
 PARTS = ("--processes", "--shares")  # one answer holds one of them, or all with every open file
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 AGAIN_S = 5.0
+SOON_S = 0.5  # where somebody has come since
 PATIENCE_S = 20.0  # on a busy machine
 LONGEST_S = 300.0  # between questions while it does not answer: twice as long each time
 REMEMBERED = timedelta(days=1)
@@ -37,16 +39,16 @@ class Connections:
     def __init__(self, config: Path | None = None, program: str = PROGRAM) -> None:
         self.words = [program, "--json", *(["--configfile", str(config)] if config else [])]
         self._seen: dict[Key, Times] = {}
-        self._next = 0.0
-        self._pause = AGAIN_S
+        self._asked = -math.inf
+        self._pause = 0.0
         self._lock = threading.Lock()
 
-    def look(self) -> None:
+    def look(self, again_s: float = AGAIN_S) -> None:
         """Ask Samba who is connected now, unless that was asked a moment ago."""
         with self._lock:
-            if time.monotonic() >= self._next:
-                self._pause = AGAIN_S if self._ask() else min(2 * self._pause, LONGEST_S)
-                self._next = time.monotonic() + self._pause
+            if time.monotonic() - self._asked >= max(again_s, self._pause):
+                self._pause = 0.0 if self._ask() else min(2 * max(AGAIN_S, self._pause), LONGEST_S)
+                self._asked = time.monotonic()
 
     def addresses(self, uid: int, when: datetime) -> tuple[str, ...]:
         """From where an account was connected at a time; nothing where that is not known."""

@@ -18,6 +18,7 @@ from jupyter_modama.core.layout import RECORDS, place
 from jupyter_modama.core.paths import TreePath
 from jupyter_modama.store import flags, writers
 from jupyter_modama.store.beneath import FILE, FOLDER, PATH_ONLY, opened
+from jupyter_modama.store.connections import SOON_S
 from jupyter_modama.store.status import is_mount
 from jupyter_modama.store.walk import walk
 
@@ -105,10 +106,19 @@ class Ingest:
             status = os.fstat(fd)
             if status.st_uid in instruments and self._may_be_given(path, fd, status):
                 changed = datetime.fromtimestamp(status.st_ctime, UTC)
-                addresses = self.store.connections.addresses(status.st_uid, changed)
+                addresses = self._from_where(status.st_uid, changed)
                 is_folder = bits.S_ISDIR(status.st_mode)
                 return Arrival(path, status.st_uid, status.st_size, changed, is_folder, addresses)
         return None
+
+    def _from_where(self, uid: int, when: datetime) -> tuple[str, ...]:
+        """The addresses of an account; one that connected after somebody else's file was closed is looked for again."""
+        connections = self.store.connections
+        found = connections.addresses(uid, when)
+        if not found:
+            connections.look(SOON_S)
+            found = connections.addresses(uid, when)
+        return found
 
     def _may_be_given(self, path: TreePath, fd: int, status: os.stat_result) -> bool:
         if time.time() - max(status.st_mtime, status.st_ctime) < self.quiet.total_seconds():

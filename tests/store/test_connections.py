@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -64,21 +63,24 @@ def test_connection_is_remembered_after_its_end(says: Any, tmp_path: Path) -> No
     found = says(answer((1001, "ipv4:10.1.2.3:1", NOW - HOUR)))
     found.look()
     (tmp_path / "said").write_text(json.dumps(answer()))
-    found._next = 0.0
+    found._asked -= 2 * connections.AGAIN_S
     found.look()
     assert found.addresses(1001, NOW) == ("10.1.2.3",)
 
 
 def test_samba_is_asked_once_in_a_while(says: Any, tmp_path: Path) -> None:
-    """However many files are closed meanwhile; one that does not answer is left alone for longer."""
+    """However many files are closed meanwhile, unless sooner is asked for; one that is silent is left alone."""
     found = says(answer())
     for _ in range(20):
         found.look()
     assert (tmp_path / "asked").read_text().count("asked") == 1
-    assert 0 < found._next - time.monotonic() <= connections.AGAIN_S
+    assert found._pause == 0
+    found.look(0.0)
+    assert (tmp_path / "asked").read_text().count("asked") == 2
     silent = says("")
     silent.look()
-    assert silent._next - time.monotonic() > connections.AGAIN_S
+    silent.look(0.0)
+    assert silent._pause == 2 * connections.AGAIN_S
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_samba_that_hangs_is_not_waited_for_twice(says: Any, tmp_path: Path, mon
     for _ in range(3):
         found.look()
     assert (tmp_path / "asked").read_text().count("asked") == 1
-    assert found._next - time.monotonic() > connections.AGAIN_S
+    assert found._pause > connections.AGAIN_S
 
 
 def test_what_is_remembered_is_bounded(says: Any, monkeypatch: pytest.MonkeyPatch) -> None:
