@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { useAnswer, useModama, useTrans } from './context';
 import { Modal } from './Modal';
 import { Field, ProblemBox } from './parts';
@@ -12,13 +12,11 @@ export function NewSessionDialog({ project, path_b64 }: { project: string; path_
         signal => api.call('session.list', { project, path_b64, limit: 1 }, signal),
         project
     );
-    const [name, setName] = useState<string | undefined>();
+    const [typed, setTyped] = useState<string>();
+    const name = typed ?? proposed.answer?.proposed_name ?? '';
     const [facts, setFacts] = useState({ title: '', instrument: '', sample: '' });
-    useEffect(() => {
-        setName(old => old ?? proposed.answer?.proposed_name);
-    }, [proposed.answer]);
     const submit = useSubmit(async () => {
-        const made = await api.call('session.create', { project, path_b64, name: name ?? '', ...facts });
+        const made = await api.call('session.create', { project, path_b64, name, ...facts });
         modama.ask.set(undefined);
         modama.places.go({ view: 'session', project, session: made.name, path_b64: made.path_b64 });
         modama.changed();
@@ -57,8 +55,9 @@ export function NewSessionDialog({ project, path_b64 }: { project: string; path_
             <Field
                 focus
                 label={trans.__('Name')}
-                value={name ?? ''}
-                onChange={setName}
+                value={name}
+                onChange={setTyped}
+                waits={typed === undefined && proposed.loading}
                 help={trans.__(
                     'Begins with the date; add what it is about, for example 2024-11-12-biasing-test.'
                 )}

@@ -203,12 +203,15 @@ export function Field(props: {
     required?: boolean;
     focus?: boolean;
     area?: boolean;
+    /** What stands in it is still to come: typing before that would be mixed with it. */
+    waits?: boolean;
 }): JSX.Element {
     const { label, value, help, problem } = props;
     const shared = {
         value,
         required: props.required,
         autoFocus: props.focus,
+        readOnly: props.waits,
         'aria-invalid': problem ? true : undefined,
         spellCheck: false
     };
