@@ -244,9 +244,15 @@ class Panel:
         raise AssertionError(f"the panel cannot be {px} px wide")
 
     def dark(self, is_dark: bool) -> None:
-        theme = "JupyterLab Dark" if is_dark else "JupyterLab Light"
+        self.theme("JupyterLab Dark" if is_dark else "JupyterLab Light", light=not is_dark)
+
+    def theme(self, theme: str, *, light: bool) -> None:
         self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
-        self.page.wait_for_function(f"document.body.dataset.jpThemeLight === '{'false' if is_dark else 'true'}'")
+        self.page.wait_for_function(
+            "([name, light]) => [['jpThemeName', name], ['jpThemeLight', light]]"
+            ".every(([key, value]) => document.body.dataset[key] === value)",
+            arg=[theme, str(light).lower()],
+        )
 
 
 @pytest.fixture

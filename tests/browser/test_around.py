@@ -86,13 +86,34 @@ def violations(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
-def test_nobody_is_kept_out(panel: Panel, is_dark: bool) -> None:
-    """The pages and a dialog have names, roles and contrasts that assistive programs need."""
-    panel.dark(is_dark)
-    panel.new_project(f"for-all-{is_dark}".lower()).new_session("2024-07-07-for-all")
-    (panel.lab.tree / f"adhoc/for-all-{is_dark}".lower() / "2024-07-07-for-all/raw/a.txt").write_text("a")
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark", "contrast": "JupyterLab Dark High Contrast"}
+DIALOGS = {
+    "project": ("edit-project", "members", "visibility", "transfer", "rights", "new-session"),
+    "session": ("edit-session", "seal-session", "session-links"),
+}
+
+
+def each_dialog(panel: Panel, view: str) -> None:
+    """Open each dialog of a page, as its command does, and look at it."""
+    for name in DIALOGS[view]:
+        panel.page.evaluate("id => void window.jupyterapp.commands.execute(id)", f"modama:{name}")
+        dialog = panel.page.get_by_role("dialog")
+        dialog.get_by_role("button", name="Close").or_(dialog.get_by_role("button", name="Cancel")).first.wait_for()
+        assert violations(panel.page) == [], name
+        panel.page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_nobody_is_kept_out(panel: Panel, theme: str) -> None:
+    """The pages and their dialogs have names, roles and contrasts that assistive programs need."""
+    panel.theme(THEMES[theme], light=theme == "light")
+    panel.new_project(f"for-all-{theme}")
+    each_dialog(panel, "project")
+    panel.new_session("2024-07-07-for-all")
+    (panel.lab.tree / f"adhoc/for-all-{theme}/2024-07-07-for-all/raw/a.txt").write_text("a")
     assert violations(panel.page) == []
+    each_dialog(panel, "session")
     panel.button("Raw files")
     panel.row("a.txt").click()
     panel.root.locator(".mo-file").wait_for()
@@ -100,3 +121,19 @@ def test_nobody_is_kept_out(panel: Panel, is_dark: bool) -> None:
     panel.root.locator(".mo-file").get_by_role("button", name="Why").click()
     panel.page.get_by_role("dialog").locator(".mo-box").wait_for()
     assert violations(panel.page) == []
+
+
+def test_selection_and_state_are_seen_in_the_systems_own_colours(panel: Panel) -> None:
+    """Where the system sets the colours, a selected row stands out by the system's pair, and a state has a line."""
+    panel.new_project("forced-colours").new_session("2024-08-08-forced")
+    (panel.lab.tree / "adhoc/forced-colours/2024-08-08-forced/raw/a.txt").write_text("a")
+    panel.page.emulate_media(forced_colors="active")
+    line = "badge => getComputedStyle(badge).borderTopStyle"
+    assert panel.root.locator(".mo-badge").first.evaluate(line) == "solid"
+    panel.button("Raw files")
+    panel.row("a.txt").click()
+    grounds = [
+        one.evaluate("one => getComputedStyle(one).backgroundColor")
+        for one in (panel.root.locator(".mo-row.mo-selected"), panel.root.locator(".mo-list"))
+    ]
+    assert grounds[0] != grounds[1]

@@ -5,6 +5,7 @@ import type { Listing } from '../services/listing';
 import { between, isMarked, MOST_MARKS, NO_MARKS, toggled, type Marks } from '../services/marks';
 import { useModama, useTrans, useValue } from './context';
 import { Row, ROW_PX, rowId } from './EntryRow';
+import { isMenuKey, openMenu } from './menukey';
 import { useRows } from './scroll';
 
 const TYPED_TOGETHER_MS = 800;
@@ -122,6 +123,12 @@ export function EntryList(props: Props): JSX.Element {
     const onMenu = (index: number) => isMarked(marks, listing.entry(index)) || go(index);
     const typeAhead = useTypeAhead(listing, row, go);
     const onKeyDown = (event: KeyboardEvent) => {
+        if (isMenuKey(event)) {
+            openMenu(document.getElementById(rowId(row)));
+            event.preventDefault();
+            event.stopPropagation();
+            return;
+        }
         const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? ROW_PX) / ROW_PX) - 1);
         const ways: Record<string, number> = {
             ArrowDown: row + 1,
@@ -134,6 +141,7 @@ export function EntryList(props: Props): JSX.Element {
         const ctrl = event.ctrlKey || event.metaKey;
         const moves: Record<string, () => void> = {
             ...Object.fromEntries(Object.entries(ways).map(([key, next]) => [key, () => go(next)])),
+            ' ': () => go(row), // what is selected is previewed
             Enter: () => open(listing.entry(row)),
             ArrowRight: () => open(listing.entry(row)),
             ArrowLeft: onUp,

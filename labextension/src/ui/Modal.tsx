@@ -13,6 +13,8 @@ interface Props {
     onAction?(): void;
 }
 
+const FIELDS = '.mo-dialog-body :is(input, textarea, select)';
+
 /** A dialog of the browser's own kind: keeps the focus, closes with Esc, gives the focus back. */
 export function Modal({ title, children, action, look = 'main', disabled, onAction }: Props): JSX.Element {
     const { ask } = useModama();
@@ -21,9 +23,18 @@ export function Modal({ title, children, action, look = 'main', disabled, onActi
     const id = useId();
     useEffect(() => {
         const element = dialog.current;
+        const before = document.activeElement;
         if (element && !element.open) {
             element.showModal();
+            // The browser would begin at the button that closes it.
+            element.querySelector<HTMLElement>(FIELDS)?.focus();
         }
+        // A dialog that is taken away instead of being closed gives nothing back by itself.
+        return () => {
+            if (before instanceof HTMLElement && before.isConnected) {
+                before.focus({ preventScroll: true });
+            }
+        };
     }, []);
     const close = () => ask.set(undefined);
     const submit = (event: FormEvent) => {

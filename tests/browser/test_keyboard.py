@@ -1,0 +1,125 @@
+"""The panel without a mouse: the whole story, the menu of a row, the focus after a dialog."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from .conftest import Panel
+from .test_sidebar import HOLOGRAM, put_file
+
+MOST_TABS = 60
+
+
+def command(panel: Panel, words: str) -> None:
+    """Find a command in the palette, as one does who knows what it is called."""
+    keys = panel.page.keyboard
+    keys.press("Control+Shift+C")
+    field = panel.page.locator("#modal-command-palette input")
+    expect(field).to_be_focused()
+    keys.type(words)
+    expect(panel.page.locator("#modal-command-palette .lm-mod-active")).to_contain_text(words)
+    keys.press("Enter")
+
+
+def tab_to(panel: Panel, condition: str) -> None:
+    """Tab on until the focus is where it is wanted."""
+    for _ in range(MOST_TABS):
+        if panel.page.evaluate(f"() => (at => {condition})(document.activeElement)"):
+            return
+        panel.page.keyboard.press("Tab")
+    raise AssertionError(f"{MOST_TABS} tabs do not lead to it: {condition}")
+
+
+def test_the_whole_story_by_keyboard(panel: Panel) -> None:
+    """A project, a session, a preview, a seal and a copied link, and the mouse is never touched."""
+    page, keys = panel.page, panel.page.keyboard
+    command(panel, "New MODAMA Project")
+    expect(page.get_by_role("dialog").get_by_label("Name").first).to_be_focused()
+    keys.type("by-keyboard")
+    keys.press("Enter")
+    expect(panel.root.get_by_role("heading", name="by-keyboard")).to_be_visible()
+
+    command(panel, "New MODAMA Session")
+    name = page.get_by_role("dialog").get_by_label("Name").first
+    expect(name).to_be_focused()
+    name.press("Control+A")
+    keys.type("2024-11-12-keys")
+    keys.press("Enter")
+    expect(panel.root.get_by_role("heading", name="2024-11-12-keys")).to_be_visible()
+    put_file(panel.lab.tree / "adhoc/by-keyboard/2024-11-12-keys/raw")
+
+    command(panel, "Raw Files of MODAMA Session")
+    expect(panel.row(HOLOGRAM)).to_be_visible()
+    tab_to(panel, "at.matches('.mo-list')")
+    keys.press("Home")
+    panel.root.locator(".mo-preview img").wait_for(timeout=60_000)
+    keys.press("Escape")
+    expect(panel.root.locator(".mo-file")).to_have_count(0)
+    keys.press("Space")
+    panel.root.locator(".mo-preview img").wait_for(timeout=60_000)
+
+    keys.press("Shift+F10")
+    menu = page.locator(".lm-Menu")
+    expect(menu.get_by_text("Copy Path of Data")).to_be_visible()
+    for _ in range(20):
+        keys.press("ArrowDown")
+        if "Copy Path" in menu.locator(".lm-mod-active").first.inner_text():
+            break
+    keys.press("Enter")
+    page.wait_for_function(f"() => navigator.clipboard.readText().then(text => text.endsWith('{HOLOGRAM}'))")
+
+    tab_to(panel, "at.matches('.mo-list')")
+    keys.press("Escape")
+    keys.press("Escape")
+    expect(panel.root.get_by_role("heading", name="2024-11-12-keys")).to_be_visible()
+    command(panel, "Seal MODAMA Session")
+    expect(page.get_by_role("dialog").get_by_role("button", name="Seal 1 file")).to_be_enabled()
+    tab_to(panel, "at.textContent === 'Seal 1 file'")
+    keys.press("Enter")
+    expect(panel.root.locator(".mo-heading .mo-badge-sealed")).to_be_visible(timeout=60_000)
+
+    command(panel, "Links and Commands for MODAMA Session")
+    page.get_by_role("dialog").locator(".mo-link").first.wait_for()
+    tab_to(panel, "/^Copy/.test(at.getAttribute('aria-label') ?? at.textContent)")
+    keys.press("Enter")
+    page.wait_for_function("() => navigator.clipboard.readText().then(text => text.includes('2024-11-12-keys'))")
+    keys.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_focus_returns_to_where_it_was_after_a_dialog(panel: Panel) -> None:
+    """Who closes a dialog, by Esc or by its button, is at the button that opened it."""
+    button = panel.root.get_by_role("button", name="New project").first
+    for key in ("Escape", "Tab"):
+        button.focus()
+        panel.page.keyboard.press("Enter")
+        dialog = panel.page.get_by_role("dialog")
+        expect(dialog).to_be_visible()
+        if key == "Escape":
+            panel.page.keyboard.press(key)
+        else:
+            dialog.get_by_role("button", name="Cancel").press("Enter")
+        expect(dialog).to_have_count(0)
+        expect(button).to_be_focused()
+
+
+def test_each_action_of_a_page_is_in_the_palette_and_in_the_menu(panel: Panel) -> None:
+    """All our commands are in the palette, and in the menu or in a context menu."""
+    known = panel.page.evaluate(
+        """() => {
+            const { commands } = window.jupyterapp;
+            return commands.listCommands().filter(id => id.startsWith('modama:'));
+        }"""
+    )
+    assert len(known) > 20
+    panel.page.keyboard.press("Control+Shift+C")
+    offered = panel.page.locator("#modal-command-palette [data-command^='modama:']")
+    assert {one.get_attribute("data-command") for one in offered.all()} >= set(known) - {"modama:show-in-panel"}
+    panel.page.keyboard.press("Escape")
+    panel.page.locator("#jp-MainMenu").get_by_text("File", exact=True).click()
+    panel.page.locator(".lm-Menu-item").filter(has_text="MODAMA").last.hover()
+    menu = panel.page.locator("#jp-mainmenu-file-modama [data-command^='modama:']")
+    menu.first.wait_for()
+    in_menu = {one.get_attribute("data-command") for one in menu.all()}
+    # What is about a file of Lab's own browser is in that one's menu.
+    assert set(known) - in_menu <= {"modama:show-in-panel"}
