@@ -13,6 +13,22 @@ const noLab = {
     ]
 };
 
+const safer = 'Names of files come from strangers: let React make the elements.';
+const noMarkup = [
+    { selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']", message: safer },
+    { selector: "Property[key.name='dangerouslySetInnerHTML']", message: safer },
+    {
+        selector:
+            'AssignmentExpression > MemberExpression.left[property.name=/^(innerHTML|outerHTML|srcdoc)$/]',
+        message: safer
+    },
+    {
+        selector:
+            'CallExpression > MemberExpression[property.name=/^(insertAdjacentHTML|createContextualFragment)$/]',
+        message: safer
+    }
+];
+
 export default ts.config(
     { ignores: ['node_modules/**', 'lib/**', 'coverage/**', 'src/api/schema.ts', '*.config.js'] },
     js.configs.recommended,
@@ -34,6 +50,9 @@ export default ts.config(
             'jupyter/prefer-lazy-imports': 'off',
             eqeqeq: ['error', 'smart'],
             'max-lines': ['error', { max: 300, skipBlankLines: false, skipComments: false }],
+            'no-eval': 'error',
+            'no-implied-eval': 'error',
+            'no-restricted-syntax': ['error', ...noMarkup],
             'prefer-arrow-callback': 'error'
         }
     },

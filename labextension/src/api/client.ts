@@ -61,16 +61,17 @@ export function connect(base: string, fetch: Fetch, api = 'modama/api/'): Api {
 
     async function send(path: string, init: RequestInit): Promise<Response> {
         let response: Response;
+        const operation = path.replace(/\?.*/, '');
         try {
             response = await fetch(root + path, { ...init, cache: 'no-store' });
         } catch (error) {
             if (init.signal?.aborted) {
                 throw error;
             }
-            throw unreachable(error instanceof Error ? error.message : String(error));
+            throw unreachable(error instanceof Error ? error.message : String(error), operation);
         }
         if (!response.ok) {
-            throw await problemOf(response);
+            throw await problemOf(response, operation);
         }
         return response;
     }

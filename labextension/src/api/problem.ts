@@ -2,7 +2,11 @@ import type { FormField, Problem } from './types';
 
 /** An error that the server explained, or that stands in for its explanation. */
 export class ApiProblem extends Error {
-    constructor(readonly problem: Problem) {
+    constructor(
+        readonly problem: Problem,
+        /** What was asked for, where that is known. */
+        readonly operation = ''
+    ) {
         super(problem.detail);
         this.name = 'ApiProblem';
     }
@@ -23,22 +27,19 @@ export class ApiProblem extends Error {
 }
 
 /** No answer at all: the server is stopped, or the network is down. */
-export function unreachable(reason: string): ApiProblem {
-    return new ApiProblem({ type: 'urn:modama:unreachable', status: 0, detail: reason });
+export function unreachable(reason: string, operation = ''): ApiProblem {
+    return new ApiProblem({ type: 'urn:modama:unreachable', status: 0, detail: reason }, operation);
 }
 
 /** The error that an answer stands for, whatever is in its body. */
-export async function problemOf(response: Response): Promise<ApiProblem> {
+export async function problemOf(response: Response, operation = ''): Promise<ApiProblem> {
     const found: unknown = await response.json().catch(() => null);
     if (found !== null && typeof found === 'object' && 'detail' in found && 'type' in found) {
-        return new ApiProblem(found as Problem);
+        return new ApiProblem(found as Problem, operation);
     }
     const code = response.status === 404 ? 'no-server-part' : `http-${response.status}`;
-    return new ApiProblem({
-        type: `urn:modama:${code}`,
-        status: response.status,
-        detail: `${response.status} ${response.statusText}`
-    });
+    const detail = `${response.status} ${response.statusText}`;
+    return new ApiProblem({ type: `urn:modama:${code}`, status: response.status, detail }, operation);
 }
 
 /** Any thrown thing as a problem, so that it can be shown. */

@@ -1,6 +1,6 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { asProblem } from '../api/problem';
 import type { Modama } from '../services/modama';
+import { tellProblem } from '../services/details';
 import { folderOf } from '../services/part';
 import { IModama } from '../tokens';
 import { placeOf } from '../ui/FolderView';
@@ -45,6 +45,6 @@ async function show(
         modama.places.go({ view: 'folder', ...folderOf(entry), select: entry.name });
         modama.host.showWide?.(entry);
     } catch (error) {
-        modama.host.notify({ kind: 'error', text: asProblem(error).message });
+        tellProblem(modama, error);
     }
 }

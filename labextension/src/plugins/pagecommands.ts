@@ -1,8 +1,8 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
-import { asProblem } from '../api/problem';
 import type { Project, Session } from '../api/types';
 import { start } from '../services/actions';
+import { tellProblem } from '../services/details';
 import type { Modama } from '../services/modama';
 import { above } from '../services/place';
 import { takesChanges } from '../services/upstream';
@@ -40,7 +40,7 @@ export const pageCommands: JupyterFrontEndPlugin<void> = {
                     try {
                         await act();
                     } catch (error) {
-                        host.notify({ kind: 'error', text: asProblem(error).message });
+                        tellProblem(modama, error);
                     }
                 }
             });

@@ -1,5 +1,4 @@
 import { useState } from 'react';
-import { asProblem } from '../api/problem';
 import type { Person, Project } from '../api/types';
 import {
     changesOf,
@@ -19,6 +18,7 @@ import {
     type InvitationEdits,
     type Invited
 } from '../services/invitations';
+import { tellProblem } from '../services/details';
 import { ChangeModal } from './ChangeModal';
 import { useModama, useTrans } from './context';
 import { InvitedForm, useInvited, useInvites } from './Invitations';
@@ -30,14 +30,15 @@ const ROLES: readonly MemberRole[] = ['owner', 'member', 'reader'];
 
 /** Add people to a project, change what they are in it, and remove them: all of it by one button. */
 export function MembersDialog({ project }: { project: Project }): JSX.Element {
-    const { api, host } = useModama();
+    const modama = useModama();
+    const { api } = modama;
     const [now, setNow] = useState(project);
     const invites = useInvites(project);
     const invited = useInvited(project, invites);
     const again = () => {
         const { path, path_b64 } = project;
         api.call('project.show', { project: path, path_b64: path_b64 || undefined }).then(setNow, error =>
-            host.notify({ kind: 'error', text: asProblem(error).message })
+            tellProblem(modama, error)
         );
     };
     return (

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
-import { asProblem } from '../api/problem';
 import type { Session } from '../api/types';
 import { start } from '../services/actions';
+import { tellProblem } from '../services/details';
 import { amount, bytes, countdown, moment, span } from '../services/format';
 import { nameOf } from '../services/members';
 import type { Modama } from '../services/modama';
@@ -173,7 +173,7 @@ function RemoveButton({ session }: { session: Session }): JSX.Element {
             places.go({ view: 'project', project });
             modama.changed();
         } catch (error) {
-            host.notify({ kind: 'error', text: asProblem(error).message });
+            tellProblem(modama, error);
         }
     };
     return (

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import type { ApiProblem } from '../api/problem';
+import { copyDetails } from '../services/details';
 import { takesChanges } from '../services/upstream';
 import { useModama, useTrans, useValue } from './context';
 import { Icon, type IconName } from './icons';
@@ -98,6 +99,7 @@ export function Facts({ rows }: { rows: [string, ReactNode][] }): JSX.Element {
 
 /** What went wrong and what to do; `again` offers to try once more. */
 export function ProblemBox({ problem, again }: { problem: ApiProblem; again?(): void }): JSX.Element {
+    const modama = useModama();
     const trans = useTrans();
     return (
         <div className="mo-box mo-box-error" role="alert">
@@ -112,7 +114,10 @@ export function ProblemBox({ problem, again }: { problem: ApiProblem; again?(): 
                     <Button icon="refresh" onClick={again}>
                         {trans.__('Retry')}
                     </Button>
-                )}
+                )}{' '}
+                <Button icon="copy" onClick={() => void copyDetails(modama, problem)}>
+                    {trans.__('Copy details')}
+                </Button>
             </div>
         </div>
     );
