@@ -8,6 +8,7 @@ from .conftest import Panel
 from .test_sidebar import HOLOGRAM, put_file
 
 MOST_TABS = 60
+COMMANDS = "all => all.map(one => one.dataset.command)"
 
 
 def command(panel: Panel, words: str) -> None:
@@ -52,11 +53,11 @@ def test_the_whole_story_by_keyboard(panel: Panel) -> None:
     expect(panel.row(HOLOGRAM)).to_be_visible()
     tab_to(panel, "at.matches('.mo-list')")
     keys.press("Home")
-    panel.root.locator(".mo-preview img").wait_for(timeout=60_000)
+    panel.root.locator(".mo-image[aria-busy=false] canvas").first.wait_for(timeout=60_000)
     keys.press("Escape")
     expect(panel.root.locator(".mo-file")).to_have_count(0)
     keys.press("Space")
-    panel.root.locator(".mo-preview img").wait_for(timeout=60_000)
+    panel.root.locator(".mo-image[aria-busy=false] canvas").first.wait_for(timeout=60_000)
 
     keys.press("Shift+F10")
     menu = page.locator(".lm-Menu")
@@ -114,12 +115,13 @@ def test_each_action_of_a_page_is_in_the_palette_and_in_the_menu(panel: Panel) -
     assert len(known) > 20
     panel.page.keyboard.press("Control+Shift+C")
     offered = panel.page.locator("#modal-command-palette [data-command^='modama:']")
-    assert {one.get_attribute("data-command") for one in offered.all()} >= set(known) - {"modama:show-in-panel"}
+    offered.first.wait_for()
+    assert set(offered.evaluate_all(COMMANDS)) >= set(known) - {"modama:show-in-panel"}
     panel.page.keyboard.press("Escape")
     panel.page.locator("#jp-MainMenu").get_by_text("File", exact=True).click()
     panel.page.locator(".lm-Menu-item").filter(has_text="MODAMA").last.hover()
     menu = panel.page.locator("#jp-mainmenu-file-modama [data-command^='modama:']")
     menu.first.wait_for()
-    in_menu = {one.get_attribute("data-command") for one in menu.all()}
+    in_menu = set(menu.evaluate_all(COMMANDS))
     # What is about a file of Lab's own browser is in that one's menu.
     assert set(known) - in_menu <= {"modama:show-in-panel"}
