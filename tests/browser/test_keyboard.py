@@ -115,13 +115,13 @@ def test_each_action_of_a_page_is_in_the_palette_and_in_the_menu(panel: Panel) -
     assert len(known) > 20
     panel.page.keyboard.press("Control+Shift+C")
     offered = panel.page.locator("#modal-command-palette [data-command^='modama:']")
-    offered.first.wait_for()
+    offered.first.wait_for(state="attached")
     assert set(offered.evaluate_all(COMMANDS)) >= set(known) - {"modama:show-in-panel"}
     panel.page.keyboard.press("Escape")
     panel.page.locator("#jp-MainMenu").get_by_text("File", exact=True).click()
     panel.page.locator(".lm-Menu-item").filter(has_text="MODAMA").last.hover()
     menu = panel.page.locator("#jp-mainmenu-file-modama [data-command^='modama:']")
-    menu.first.wait_for()
+    menu.first.wait_for(state="attached")
     in_menu = set(menu.evaluate_all(COMMANDS))
     # What is about a file of Lab's own browser is in that one's menu.
     assert set(known) - in_menu <= {"modama:show-in-panel"}
