@@ -1,6 +1,6 @@
 import { at, type Located } from '../api/client';
 import type { Link } from '../api/types';
-import { copyText } from '../services/actions';
+import { copyText } from '../services/copying';
 import { useAnswer, useModama, useTrans } from '../ui/context';
 import { IconButton, Loading, ProblemBox } from '../ui/parts';
 import { LinkLines } from '../ui/LinksView';

@@ -1,5 +1,6 @@
 import { at, type Located } from '../api/client';
 import { asProblem } from '../api/problem';
+import { tellProblem } from './details';
 import type { Modama } from './modama';
 import { depthOf, folderOf, partOf } from './part';
 
@@ -27,7 +28,7 @@ export async function openInNotebook(modama: Modama, entry: Located): Promise<vo
         const kernel = name ? { name, otherwise } : undefined;
         await host.openNotebook?.({ folder, cells: loadingCells(value), kernel });
     } catch (error) {
-        host.notify({ kind: 'error', text: asProblem(error).message });
+        tellProblem(modama, error);
     }
 }
 
@@ -71,32 +72,18 @@ export async function openInLibertem(modama: Modama, entry: Located): Promise<vo
     }
 }
 
-/** Copy a text and say so. */
-export async function copyText(modama: Modama, text: string, what: string): Promise<void> {
-    const { host } = modama;
-    try {
-        await host.copy(text);
-        host.notify({ kind: 'success', text: host.trans.__('%1 copied.', what) });
-    } catch {
-        host.notify({
-            kind: 'warning',
-            text: host.trans.__('The browser does not let us copy; it is: %1', text)
-        });
-    }
-}
-
 /** Start a long operation on a session and show its progress. */
 export async function start(
     modama: Modama,
     op: 'session.verify' | 'session.undo_seal',
     session: { project: string; name: string; path_b64?: string }
 ): Promise<void> {
-    const { api, host, jobs } = modama;
+    const { api, jobs } = modama;
     try {
         const wanted = { project: session.project, session: session.name, path_b64: session.path_b64 };
         jobs.follow((await api.call(op, wanted)).job);
         modama.changed();
     } catch (error) {
-        host.notify({ kind: 'error', text: asProblem(error).message });
+        tellProblem(modama, error);
     }
 }

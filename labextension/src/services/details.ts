@@ -1,5 +1,5 @@
 import { asProblem, type ApiProblem } from '../api/problem';
-import { copyText } from './actions';
+import { copyText } from './copying';
 import type { Modama } from './modama';
 
 /** The facts of an error that say where it was, and are no secrets. */

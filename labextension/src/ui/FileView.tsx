@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import type { Entry } from '../api/types';
-import { copyText, openInLibertem, openInNotebook } from '../services/actions';
+import { openInLibertem, openInNotebook } from '../services/actions';
+import { copyText } from '../services/copying';
 import { bytes, moment } from '../services/format';
 import { useModama, useTrans } from './context';
 import { MetadataView } from './MetadataView';

@@ -1,6 +1,7 @@
 import { at, type Located } from '../api/client';
 import type { Link, Links } from '../api/types';
-import { copyText, openInLibertem, openInNotebook } from '../services/actions';
+import { openInLibertem, openInNotebook } from '../services/actions';
+import { copyText } from '../services/copying';
 import type { Modama } from '../services/modama';
 import { useAnswer, useModama, useTrans } from './context';
 import type { Translation } from './host';

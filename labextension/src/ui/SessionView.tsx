@@ -124,11 +124,14 @@ function Actions({ session }: { session: Session }): JSX.Element {
 }
 
 /** The page of notes, which stays writable after a seal; a session that has none gets one. */
-async function openNotes({ host }: Modama, { notes, path, name, title }: Session): Promise<void> {
+async function openNotes(modama: Modama, { notes, path, name, title }: Session): Promise<void> {
     try {
-        await host.openText?.(notes || `${path}/notes.md`, notes ? undefined : `# ${title || name}\n\n`);
+        await modama.host.openText?.(
+            notes || `${path}/notes.md`,
+            notes ? undefined : `# ${title || name}\n\n`
+        );
     } catch (error) {
-        host.notify({ kind: 'error', text: asProblem(error).message });
+        tellProblem(modama, error);
     }
 }
 

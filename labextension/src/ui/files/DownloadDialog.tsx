@@ -1,5 +1,5 @@
 import { at, type Located } from '../../api/client';
-import { copyText } from '../../services/actions';
+import { copyText } from '../../services/copying';
 import { amount, bytes } from '../../services/format';
 import { amountOfData } from '../../services/phrases';
 import { useAnswer, useModama, useTrans } from '../context';
