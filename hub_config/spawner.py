@@ -276,7 +276,7 @@ class RenderedMounts(Mounts):
             plan = plan.without(await asked_for_view(f"{VIEWS}/{plan.login}"), ())
         try:
             return await self._started(plan)
-        except Exception:  # a mount never keeps a server from starting; what went wrong is said in its log and report
+        except Exception:  # each spawner has errors of its own; it is raised again unless a mount has vanished
             gone = await asyncio.to_thread(vanished, plan)
             if not gone or self.modama_kind == "kube":
                 raise

@@ -98,7 +98,7 @@ def _explained(
             first(args, kwargs)
             try:
                 return method(*args, **kwargs)
-            except Exception as error:
+            except Exception as error:  # each manager has errors of its own; all go on, in words where we know why
                 then(error, args, kwargs)
                 raise
 
@@ -109,7 +109,7 @@ def _explained(
         await asyncio.to_thread(first, args, kwargs)
         try:
             return await method(*args, **kwargs)
-        except Exception as error:
+        except Exception as error:  # as above
             await asyncio.to_thread(then, error, args, kwargs)
             raise
 

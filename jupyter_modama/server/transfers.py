@@ -178,7 +178,7 @@ class DownloadZip(ModamaHandler):
             return  # whoever asked has gone
         finally:
             with suppress(RuntimeError):  # the threads are gone when the server stops
-                await self.room.call(pieces.close)  # type: ignore[attr-defined]
+                await self.room.call(pieces.close)
         self.finish(set_content_type="application/zip")
 
 

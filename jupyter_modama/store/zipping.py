@@ -14,7 +14,7 @@ import struct
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from functools import partial
 
@@ -37,7 +37,7 @@ _ON_UNIX = 3 << 8
 _FOLDER = 0x10
 
 
-def zip_of(store: DiskStore, actor: Actor, tops: tuple[TreePath, ...]) -> Iterator[bytes]:
+def zip_of(store: DiskStore, actor: Actor, tops: tuple[TreePath, ...]) -> Generator[bytes, None, None]:
     """The bytes of a zip with these entries and all below them, in pieces."""
     waiting = bytearray()
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as directory, tempfile.SpooledTemporaryFile(IN_MEMORY) as wrong:

@@ -111,19 +111,27 @@ describe('projects', () => {
         expect(name.getAttribute('aria-invalid')).toBe('true');
     });
 
-    test('a new session starts from the name that the server proposes', async () => {
+    test('a new session starts from the name that the server proposes; nothing is typed before it is there', async () => {
+        const proposed = { items: [], total: 0, proposed_name: '2024-11-12-' };
+        let answer = (): void => undefined;
         const { api, modama } = await panelAt(
             { view: 'project', project: 'adhoc/p' },
             {
                 'project.show': () => project('p'),
-                'session.list': () => ({ items: [], total: 0, proposed_name: '2024-11-12-' }),
+                'session.list': ({ limit }) =>
+                    limit === 1
+                        ? new Promise(resolve => (answer = () => resolve(proposed)))
+                        : { ...proposed, proposed_name: '' },
                 'session.create': ({ name }) => session(String(name)),
                 'session.show': ({ session: name }) => session(String(name))
             }
         );
         fireEvent.click(await screen.findByRole('button', { name: 'New session…' }));
         const name = await screen.findByRole<HTMLInputElement>('textbox', { name: /Name/ });
+        expect(name.readOnly).toBe(true);
+        answer();
         await waitFor(() => expect(name.value).toBe('2024-11-12-'));
+        expect(name.readOnly).toBe(false);
         fireEvent.change(name, { target: { value: '2024-11-12-biasing' } });
         fireEvent.click(screen.getByRole('button', { name: 'Create session' }));
         await waitFor(() =>
